@@ -1,0 +1,1 @@
+"""fabsight reads semiconductor images and answers in programs and language that can be checked."""

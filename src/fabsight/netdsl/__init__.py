@@ -1,0 +1,1 @@
+"""SEM images of layouts to NetDSL-L2 programs."""

@@ -1,0 +1,31 @@
+"""What a person may set about a layout question (`--set key=value`, or `--key value`)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class LayoutSettings:
+    """Settings of `netdsl`.
+
+    Attributes:
+        edge: Where on the sidewall an edge lies: mid-height (default), its outer foot (bottom CD)
+            or its inner top (top CD).
+        polarity: Whether metal is brighter or darker than the background, or found out.
+        binarize: The front end: `learned` (default), `half-level`, `otsu`, `global` (the source's
+            fixed threshold 100) or `edge-paired`.
+        extended: Allow oblique runs and polygons, which are outside NetDSL-L2.
+        strict_l2: Write plain NetDSL-L2: arrays are written out.
+        price: Price of one more command, in px of area it must win: fidelity against length.
+        nm_per_px: Pixel size in nm; overrides what the file says. 0 means not given.
+        crop_bar: Crop an information bar at the bottom of the picture.
+    """
+
+    edge: Literal["mid", "outer", "inner"] = "mid"
+    polarity: Literal["auto", "bright", "dark"] = "auto"
+    binarize: Literal["learned", "half-level", "otsu", "global", "edge-paired"] = "learned"
+    extended: bool = False
+    strict_l2: bool = False
+    price: float = 24.0
+    nm_per_px: float = 0.0
+    crop_bar: bool = True
