@@ -8,7 +8,8 @@
     ... D dx dy ...                       extension (--extended): an oblique run of a wire
 
 Source: Hitachi, arXiv 2606.02434, section 3. `rendering` says exactly which pixels each command
-paints. Numbers are decimal, in pixels, at most two decimals.
+paints, `parsing` reads and writes the text, `canonical` chooses one program for one geometry.
+Numbers are decimal, in pixels, at most two decimals. docs/netdsl-language.md is the reference.
 """
 
 import math

@@ -5,14 +5,16 @@ Each rule is a test in tests/test_netdsl_rendering.py.
 1. The origin is the top-left corner; x runs right, y runs down; pixel (i, j) covers
    [i, i+1) x [j, j+1). Coordinates may be decimal.
 2. A wire body is, for each run, the axis-aligned box of half-width w/2 about the run.
-3. A bend is filled by a square of side w centred on the joint. A joint that touches an oblique
-   run (extended programs) is filled by a disc of diameter w instead.
+3. A bend, where H meets V, is filled by a square of side w centred on the joint. A joint that
+   touches an oblique run (extended programs) is filled by a disc of diameter w instead. Where a
+   wire goes on along its axis there is no bend; a run of length 0 is no run.
 4. A cap is a box that lies inside its run: from the end of the wire, its length (clipped to the
    run) along the run, its width across. Oblique runs carry no caps.
 5. VIA is a filled disc. POLY is filled even-odd.
 6. Drawing is a union; geometry is clipped to the canvas; a run may be negative.
 7. The binary renderer paints a pixel when its centre lies inside: half-open on boxes and
-   polygons (left and top edges included), closed on discs.
+   polygons (left and top edges included), closed on discs. Edges are known to 1e-6 px, so that
+   0.1 + 0.2 and 0.3 paint the same pixels.
 8. The coverage renderer gives each pixel the share of its area that is painted, on a grid of
    1/oversample px.
 """
@@ -30,6 +32,7 @@ from fabsight.netdsl.language import Poly, Program, Shape, Via, Wire
 CONVENTIONS = "netdsl-l2/1"
 Mask: TypeAlias = UInt8[np.ndarray, "height width"]
 Layer: TypeAlias = Literal["all", "metal", "via"]
+_SNAP_PX = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +55,18 @@ def primitives(shape: Shape) -> Iterator[Primitive]:
         return
     half = shape.width / 2
     x, y = shape.x, shape.y
-    for index, run in enumerate(shape.runs):
-        if index:
-            oblique = "D" in (run.axis, shape.runs[index - 1].axis)
-            yield Via(x, y, half) if oblique else Box(x - half, y - half, x + half, y + half)
+    runs = [run for run in shape.runs if run.length > 0]
+    for index, run in enumerate(runs):
+        if index and "D" in (run.axis, runs[index - 1].axis):
+            yield Via(x, y, half)
+        elif index and run.axis != runs[index - 1].axis:
+            yield Box(x - half, y - half, x + half, y + half)
         nx, ny = x + run.dx, y + run.dy
         yield _body(x, y, nx, ny, run.axis, half)
         if index == 0 and shape.start.length > 0 and run.axis != "D":
             length = min(shape.start.length, run.length)
             yield _cap(x, y, run.dx, run.dy, length, shape.start.width / 2)
-        if index == len(shape.runs) - 1 and shape.end.length > 0 and run.axis != "D":
+        if index == len(runs) - 1 and shape.end.length > 0 and run.axis != "D":
             length = min(shape.end.length, run.length)
             yield _cap(nx, ny, -run.dx, -run.dy, length, shape.end.width / 2)
         x, y = nx, ny
@@ -151,7 +156,7 @@ def _cap(x: float, y: float, dx: float, dy: float, length: float, half: float) -
 
 def _first_column(edge: float) -> int:
     """The first pixel whose centre is at or right of `edge`."""
-    return math.ceil(edge - 0.5)
+    return math.ceil(edge - 0.5 - _SNAP_PX)
 
 
 def _disc(mask: Mask, centre: tuple[float, float], r: float) -> None:
@@ -162,14 +167,14 @@ def _disc(mask: Mask, centre: tuple[float, float], r: float) -> None:
         return
     dx = np.arange(c0, c1) + 0.5 - x
     dy = np.arange(r0, r1) + 0.5 - y
-    mask[r0:r1, c0:c1][dx**2 + dy[:, None] ** 2 <= r * r] = 1
+    mask[r0:r1, c0:c1][dx**2 + dy[:, None] ** 2 <= r * r + _SNAP_PX] = 1
 
 
 def _polygon(mask: Mask, points: np.ndarray) -> None:
     """Even-odd fill by centre: toggle each row at every crossing, then accumulate."""
     height, width = mask.shape
-    r0 = max(math.ceil(points[:, 1].min() - 0.5), 0)
-    r1 = min(math.ceil(points[:, 1].max() - 0.5), height)
+    r0 = max(_first_column(points[:, 1].min()), 0)
+    r1 = min(_first_column(points[:, 1].max()), height)
     if r0 >= r1:
         return
     toggles = np.zeros((r1 - r0, width + 1), np.uint8)
@@ -178,8 +183,8 @@ def _polygon(mask: Mask, points: np.ndarray) -> None:
             continue
         if y0 > y1:
             x0, y0, x1, y1 = x1, y1, x0, y0
-        rows = np.arange(max(math.ceil(y0 - 0.5), r0), min(math.ceil(y1 - 0.5), r1))
+        rows = np.arange(max(_first_column(y0), r0), min(_first_column(y1), r1))
         crossing = x0 + (rows + 0.5 - y0) * (x1 - x0) / (y1 - y0)
-        columns = np.clip(np.ceil(crossing - 0.5), 0, width).astype(np.int64)
+        columns = np.clip(np.ceil(crossing - 0.5 - _SNAP_PX), 0, width).astype(np.int64)
         np.bitwise_xor.at(toggles, (rows - r0, columns), 1)
     mask[r0:r1] |= np.bitwise_xor.accumulate(toggles[:, :-1], axis=1)

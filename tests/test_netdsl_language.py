@@ -1,0 +1,329 @@
+"""The text of NetDSL-L2: what is read, what is refused and in which words, one text per layout."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fabsight.netdsl.canonical import canonical
+from fabsight.netdsl.language import (
+    MAX_CANVAS_PX,
+    MAX_COMMANDS,
+    NO_CAP,
+    Array,
+    Cap,
+    Command,
+    Poly,
+    Program,
+    Run,
+    Shape,
+    Via,
+    Wire,
+    expand,
+    straight,
+)
+from fabsight.netdsl.parsing import parse, parse_and_render, parse_recover, write
+from fabsight.netdsl.rendering import coverage, render
+from fabsight.task import AnswerError
+
+WIDTH, HEIGHT = 24, 20
+
+
+def grid(least: float, most: float) -> st.SearchStrategy[float]:
+    """Numbers of two decimals, mostly of one half: where rounding and pixel centres are hard."""
+    fine = st.integers(round(least * 100), round(most * 100)).map(lambda v: v / 100)
+    halves = st.integers(round(least * 2), round(most * 2)).map(lambda v: v / 2)
+    return st.one_of(halves, fine)
+
+
+caps = st.one_of(st.just(NO_CAP), st.builds(Cap, grid(0, 12), grid(0, 12)))
+lengths = grid(-30, 30).filter(bool)
+flat_runs = st.one_of(
+    st.builds(lambda v: Run("H", v, 0.0), lengths), st.builds(lambda v: Run("V", 0.0, v), lengths)
+)
+oblique = st.builds(lambda x, y: Run("D", x, y), lengths, lengths)
+
+
+def wires(runs: st.SearchStrategy[Run], most: int) -> st.SearchStrategy[Wire]:
+    legs = st.lists(runs, min_size=1, max_size=most).map(tuple)
+    return st.builds(Wire, grid(-10, 30), grid(-10, 30), grid(0.5, 9), caps, caps, legs)
+
+
+vias = st.builds(Via, grid(-5, 30), grid(-5, 30), grid(0.5, 8))
+corners = st.tuples(grid(-5, 30), grid(-5, 30))
+rectangles = st.builds(
+    lambda a, b: Poly((a, (b[0], a[1]), b, (a[0], b[1]))), corners, corners
+).filter(lambda p: p.points[0][0] != p.points[2][0] and p.points[0][1] != p.points[2][1])
+polygons = st.lists(corners, min_size=3, max_size=7).map(lambda p: Poly(tuple(p)))
+strict_shapes = st.one_of(wires(flat_runs, 1), wires(flat_runs, 4), vias)
+shapes: st.SearchStrategy[Shape] = st.one_of(
+    strict_shapes, wires(st.one_of(flat_runs, oblique), 3), rectangles, polygons
+)
+arrays = st.builds(
+    Array,
+    st.integers(1, 4),
+    st.integers(1, 3),
+    grid(-9, 9),
+    grid(-9, 9),
+    st.lists(strict_shapes, min_size=1, max_size=2).map(tuple),
+)
+commands: st.SearchStrategy[Command] = st.one_of(shapes, shapes, arrays)
+programs = st.lists(commands, max_size=4).map(lambda c: Program(WIDTH, HEIGHT, tuple(c)))
+
+
+@given(programs)
+def test_writing_changes_no_pixel(program: Program) -> None:
+    again = parse(write(program))
+    assert np.array_equal(render(again), render(program))
+    assert np.array_equal(render(again, "via"), render(program, "via"))
+
+
+@given(programs)
+@settings(max_examples=40)
+def test_writing_changes_no_area(program: Program) -> None:
+    drift = np.abs(coverage(parse(write(program))) - coverage(program))
+    assert drift.max() < 1e-6
+
+
+@given(programs)
+def test_the_text_is_a_fixed_point_and_reads_back_exactly(program: Program) -> None:
+    text = write(program)
+    assert write(parse(text)) == text
+    assert parse(text) == canonical(program)
+
+
+def reversed_wire(wire: Wire) -> Wire:
+    x, y = wire.tip
+    runs = tuple(Run(r.axis, 0.0 - r.dx, 0.0 - r.dy) for r in wire.runs[::-1])
+    return Wire(x, y, wire.width, wire.end, wire.start, runs)
+
+
+@given(programs, st.randoms(use_true_random=False))
+def test_order_direction_and_repeats_do_not_change_the_text(program: Program, random) -> None:
+    turned = [reversed_wire(c) if isinstance(c, Wire) else c for c in program.commands]
+    turned += turned[:1]
+    random.shuffle(turned)
+    assert write(replace(program, commands=tuple(turned))) == write(program)
+
+
+@given(st.lists(flat_runs, min_size=1, max_size=3), st.data())
+def test_a_run_in_two_pieces_is_one_run(runs, data) -> None:
+    whole = Wire(5.0, 5.0, 3.0, NO_CAP, NO_CAP, tuple(runs))
+    pieces = []
+    for run in runs:
+        share = data.draw(st.sampled_from([0.0, 0.5, 1.0]))
+        first = Run(run.axis, round(run.dx * share, 2), round(run.dy * share, 2))
+        rest = Run(run.axis, run.dx - first.dx, run.dy - first.dy)
+        pieces += [first, rest]
+    split = replace(whole, runs=tuple(pieces))
+    assert write(Program(WIDTH, HEIGHT, (split,))) == write(Program(WIDTH, HEIGHT, (whole,)))
+
+
+@pytest.mark.parametrize(
+    ("given_text", "canonical_text"),
+    [
+        ("WIRE 30 44 40 0 0 0 0 V -20", "WIRE 10 34 20 0 0 0 0 H 40"),
+        ("WIRE 2 10 6 4 5 4 6 H 9", "WIRE 2 10 6 0 0 0 0 H 9"),  # caps that do not protrude
+        ("WIRE 2 10 2 50 6 0 0 H 9", "WIRE 2 10 6 0 0 0 0 H 9"),  # a cap as long as the wire
+        ("WIRE 2 10 2 3 6 0 0 H 9", "WIRE 2 10 2 3 6 0 0 H 9"),
+        ("WIRE 11 10 2 0 0 3 6 H -9", "WIRE 2 10 2 3 6 0 0 H 9"),
+        ("WIRE -9 10 2 0 0 0 0 H 900", "WIRE 0 10 2 0 0 0 0 H 64"),  # clipped to the canvas
+        ("WIRE 2 0 10 0 0 0 0 H 9", "WIRE 2 2.5 5 0 0 0 0 H 9"),
+        ("WIRE 2 99 10 0 0 0 0 H 9\nVIA -9 9 3", ""),  # outside
+        ("VIA 1.999 2.001 3.10", "VIA 2 2 3.1"),
+        ("POLY 4 2 9 2 9 3 9 12 4 12", "WIRE 6.5 2 5 0 0 0 0 V 10"),  # a rectangle is a wire
+        ("POLY 9 12 4 2 9 2 9 7", "POLY 4 2 9 2 9 12"),
+        ("ARRAY 3 1 -10 7 { VIA 40 9 2 }", "ARRAY 3 1 10 0 { VIA 20 9 2 }"),
+        ("ARRAY 1 1 -10 7 { VIA 40 9 2 VIA 50 9 2 }", "VIA 40 9 2\nVIA 50 9 2"),
+        (
+            "VIA 9 9 2\nWIRE 0 9 2 0 0 0 0 H 9\nVIA 9 8 2",
+            "WIRE 0 9 2 0 0 0 0 H 9\nVIA 9 8 2\nVIA 9 9 2",
+        ),
+    ],
+)
+def test_one_geometry_has_one_text(given_text: str, canonical_text: str) -> None:
+    text = write(parse(f"CANVAS 64 64\n{given_text}"))
+    assert text == f"CANVAS 64 64\n{canonical_text}".strip()
+
+
+def test_the_example_of_the_source_reads() -> None:
+    text = "CANVAS 256 256\nWIRE 0 12 8 0 0 0 0 H 256\nWIRE 12 0 10 0 0 30 14 V 60\nVIA 35 40 6"
+    wire, capped, via = parse(text).commands
+    assert wire == straight("H", (0.0, 12.0), 256.0, 8.0)
+    assert capped == straight("V", (12.0, 0.0), 60.0, 10.0, end=Cap(30.0, 14.0))
+    assert via == Via(35.0, 40.0, 6.0)
+    assert set(write(parse(text)).splitlines()) == set(text.splitlines())
+
+
+def test_an_array_may_span_lines_and_hold_several_commands() -> None:
+    text = "CANVAS 64 64\nARRAY 2 3 10 10 {\n  VIA 5 5 2\n\n WIRE 0 5 2 0 0 0 0 H 9 VIA 7 5 1 }\r\n"
+    program = parse(text)
+    assert len(program.commands) == 1
+    assert len(expand(program).commands) == 18
+
+
+def test_a_fence_around_the_program_is_taken_off() -> None:
+    bare = "CANVAS 64 64\nVIA 5 5 2"
+    assert parse(f"```netdsl\n{bare}\n```\n") == parse(bare) == parse(f"\n\n{bare}\n")
+    assert parse(f"```\n{bare}") == parse(bare)  # cut off before the closing fence
+    with pytest.raises(AnswerError, match=r"line 4, column 1: expected a command .* got '```'"):
+        parse(f"```\n{bare}\n```\nThat is all.")
+
+
+WIRE = "CANVAS 64 64\nWIRE 0 12 8 0 0 0 0"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "line 1, column 1: expected 'CANVAS width height' first.* got the end of the text"),
+        ("I cannot see an image", "line 1, column 1: expected 'CANVAS width height'.* got 'I'"),
+        ("CANVAS 64", "line 1, column 10: CANVAS h needs a whole number from 1 to 65536, got the"),
+        ("CANVAS 64 -1", "column 11: CANVAS h needs a whole number"),
+        ("CANVAS 64 6.5", "column 11: CANVAS h needs a whole number"),
+        (f"CANVAS 64 {MAX_CANVAS_PX + 1}", "column 11: CANVAS h needs a whole number from 1 to"),
+        ("CANVAS 64 " + "9" * 9000, "CANVAS h needs a whole number"),
+        ("CANVAS 64 ²", "CANVAS h needs a whole number"),
+        ("CANVAS 64 64 VIA 1 1 1", "line 1, column 14: expected the end of the line after a comp"),
+        ("CANVAS 64 64\n\nCANVAS 64 64", "line 3, column 1: expected one CANVAS only"),
+        ("CANVAS 64 64\nWIRE 0 12 8 H 64", "column 13: WIRE needs a number for l_s, got 'H'"),
+        ("CANVAS 64 64\nwire 0 12", "column 1: expected a command .WIRE, VIA, ARRAY, POLY., got"),
+        (WIRE, "line 2, column 20: WIRE needs a run .H length, V length or D dx dy., got the end"),
+        (f"{WIRE} H", "column 22: run H needs a number for its length, got the end of the text"),
+        (f"{WIRE} H 5 8", "column 25: expected the end of the line after a complete command, got"),
+        (f"{WIRE} H 0.001", "column 23: run H needs a length other than 0, got '0.001'"),
+        (f"{WIRE} H nan", "run H needs a number for its length, got 'nan'"),
+        (f"{WIRE} H 1e3", "run H needs a number for its length, got '1e3'"),
+        (f"{WIRE} H ٣", "run H needs a number for its length"),
+        (f"{WIRE} H {'9' * 400}", "run H needs a number for its length from -2000000 to 2000000"),
+        (f"{WIRE} H 1500000", "line 2, column 1: coordinates go to 1000000 px: this command to 15"),
+        ("CANVAS 64 64\nWIRE 0 0 0 0 0 0 0 H 5", "WIRE needs a number for w_base above 0, got '0'"),
+        ("CANVAS 64 64\nWIRE 0 0 2 -1 0 0 0 H 5", "needs a number for l_s from 0 to 2000000, got"),
+        ("CANVAS 64 64\nVIA 9 9 -2", "line 2, column 9: VIA needs a number for r above 0, got '-2"),
+        ("CANVAS 64 64\nVIA 9, 9 2", "line 2, column 5: VIA needs a number for x, got '9,'"),
+        (
+            "CANVAS 64 64\nVIA 9\n9 2",
+            "line 2, column 6: VIA needs a number for y, got the end of t",
+        ),
+        ("CANVAS 64 64\nPOLY 1 1 5 5", "POLY needs a number for x of corner 3 .3 at least"),
+        ("CANVAS 64 64\nPOLY 1 1 5 5 1 5 9", "POLY needs a number for y of corner 4"),
+        ("CANVAS 64 64\nARRAY 2 2 9 9", "ARRAY needs '{' before its commands"),
+        ("CANVAS 64 64\nARRAY 2 2 9 9 { }", "ARRAY needs a command in its braces, got '}'"),
+        ("CANVAS 64 64\nARRAY 2 2 9 9 { VIA 1 1 1\n", "ARRAY needs '}' after its commands, got"),
+        ("CANVAS 64 64\nARRAY 0 2 9 9 { VIA 1 1 1 }", "ARRAY nx needs a whole number from 1 to"),
+        (
+            "CANVAS 64 64\nARRAY 2 2 9 9 { ARRAY 2 2 1 1 { VIA 1 1 1 } }",
+            "line 2, column 17: ARRAY cannot stand inside ARRAY, write the inner one out",
+        ),
+        ("CANVAS 64 64\nVIA 1 1 1\n}", "line 3, column 1: expected a command"),
+    ],
+)
+def test_an_error_names_line_column_rule_and_word(text: str, message: str) -> None:
+    with pytest.raises(AnswerError, match=message) as caught:
+        parse(text)
+    assert f"line {caught.value.line}, column {caught.value.column}:" in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
+def test_bombs_are_refused_before_they_cost_anything() -> None:
+    side = 60_000
+    texts = [
+        f"CANVAS 64 64\nARRAY {side} {side} 1 1 {{ VIA 1 1 1 }}",
+        "CANVAS 64 64\n" + f"ARRAY {MAX_COMMANDS} 1 0 1 {{ VIA 1 1 1 }}\n" * 2,
+        f"CANVAS 64 64\nARRAY {MAX_COMMANDS} 1 9 1 {{ VIA 1 1 1 }}",
+        "CANVAS 64 64\nARRAY 1000000000000 1 1 1 { VIA 1 1 1 }",
+        "CANVAS 64 64\n" + "ARRAY 1 1 1 1 { " * 20_000,
+        "CANVAS 64 64\nVIA 1 1 1" + "1" * 1_000_000,
+    ]
+    for text in texts:
+        begin = time.perf_counter()
+        with pytest.raises(AnswerError):
+            parse(text)
+        assert time.perf_counter() - begin < 1.0
+
+
+def test_hostile_texts_are_recovered_in_linear_time() -> None:
+    for line in ("{", "}", "ARRAY 1 1 1 1 { X", "ARRAY 9 9 9 9 { VIA 1 1 1", "POLY 1 1", "WIRE"):
+        begin = time.perf_counter()
+        program, errors = parse_recover("CANVAS 64 64\n" + f"{line}\n" * 5_000)
+        assert not program.commands
+        assert errors
+        assert time.perf_counter() - begin < 5.0
+
+
+def test_a_text_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fabsight.netdsl.parsing.MAX_TEXT_CHARACTERS", 20)
+    with pytest.raises(AnswerError, match="too long: 22 characters, 20 are allowed"):
+        parse("CANVAS 64 64\nVIA 9 9 2")
+
+
+def test_recovering_keeps_the_readable_lines_and_reports_the_rest() -> None:
+    text = "\n".join(
+        [
+            "CANVAS 64 64",
+            "VIA 5 5 2",
+            "VIA 6 6",
+            "ARRAY 2 2 9 9 { VIA 1 1 1",
+            "VIA 2 2 x }",
+            "VIA 7 7 2 junk",
+            "ARRAY 2 2 9 9 {",
+            " VIA 3 3 1 }",
+            "WIRE 0 12 8 0 0 0 0 H 30 V",
+        ]
+    )
+    program, errors = parse_recover(text)
+    assert [e.line for e in errors] == [3, 5, 6, 9]
+    kept = (Via(5.0, 5.0, 2.0), Array(2, 2, 9.0, 9.0, (Via(3.0, 3.0, 1.0),)))
+    assert program.commands == kept
+    assert parse(text, recover=True) == program
+    with pytest.raises(AnswerError, match="line 3"):
+        parse(text)
+    with pytest.raises(AnswerError, match="CANVAS"):
+        parse("WIRE 0 12", recover=True)
+
+
+words = st.sampled_from(
+    [
+        *("CANVAS", "WIRE", "VIA", "ARRAY", "POLY", "H", "V", "D", "{", "}", "```", "\n", "x"),
+        *("0", "5", "+7", "64", "-3.25", "99999999999", "1e9", "nan", "\x0b", "\u2028"),
+    ]
+)
+
+
+@given(st.one_of(st.text(), st.lists(words, max_size=60).map(" ".join)))
+@settings(max_examples=300)
+def test_any_text_gives_a_program_or_a_named_error(text: str) -> None:
+    for start in ("", "CANVAS 64 64\n"):
+        try:
+            program, errors = parse_recover(start + text)
+        except AnswerError as error:
+            program, errors = Program(1, 1), [error]
+        assert all(e.line > 0 and str(e).startswith("netdsl line ") for e in errors)
+        assert parse(write(program)) == canonical(program)
+        if not errors:
+            assert parse(start + text) == program
+
+
+@given(programs, st.integers(0, 400))
+def test_a_text_cut_anywhere_keeps_what_was_complete(program: Program, cut: int) -> None:
+    lines = write(program).splitlines()
+    text = "\n".join(lines)[:cut]
+    complete = max(text.count("\n"), 0)
+    if complete:
+        kept, errors = parse_recover(text)
+        assert kept.commands[: complete - 1] == parse("\n".join(lines[:complete])).commands
+        assert len(errors) <= 1
+
+
+def test_the_name_of_the_source_renders() -> None:
+    text = "CANVAS 8 4\nWIRE 0 2 2 0 0 0 0 H 8"
+    mask = parse_and_render(text)
+    assert mask.shape == (4, 8)
+    assert mask.dtype == np.uint8
+    assert np.array_equal(mask, render(parse(text)))
+    bare = parse_and_render("WIRE 0 2 2 0 0 0 0 H 8", canvas=(8, 4))
+    assert np.array_equal(bare, mask)
+    assert parse_and_render("VIA 5 5 2").shape == (256, 256)
