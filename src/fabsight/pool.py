@@ -56,13 +56,13 @@ class Failure:
     errno: int = 0
     error: Exception | None = None
 
-    def reraise(self) -> None:
-        """Raise what went wrong: the exception itself, or an error with the worker's traceback."""
+    def exception(self) -> Exception:
+        """What to raise: the exception itself, or one that carries the worker's traceback."""
         if self.error is not None:
-            raise self.error
+            return self.error
         if self.trace:
-            raise RuntimeError(f"in a worker process: {self.message}\n{self.trace}")
-        raise FabsightError(self.message)
+            return RuntimeError(f"in a worker process: {self.message}\n{self.trace}")
+        return FabsightError(self.message)
 
 
 @dataclass(frozen=True)
@@ -95,22 +95,32 @@ def outcomes(work: Callable[[V], R], values: Iterable[V], workers: int = 1) -> I
     return _parallel(work, values, workers)
 
 
+def in_order(found: Iterable[Outcome[R]]) -> Iterator[Outcome[R]]:
+    """The same outcomes by index, each as soon as all before it are known.
+
+    >>> late = [Outcome(1, "b", 0.0), Outcome(0, "a", 0.0)]
+    >>> [outcome.result for outcome in in_order(late)]
+    ['a', 'b']
+    """
+    early: dict[int, Outcome[R]] = {}
+    following = 0
+    for outcome in found:
+        early[outcome.index] = outcome
+        while following in early:
+            yield early.pop(following)
+            following += 1
+
+
 def ordered(work: Callable[[V], R], values: Iterable[V], workers: int = 1) -> Iterator[R]:
     """Results in the order of the values; the first failure is raised.
 
     >>> list(ordered(abs, [-3, 2, -1]))
     [3, 2, 1]
     """
-    early: dict[int, R] = {}
-    following = 0
-    for outcome in outcomes(work, values, workers):
+    for outcome in in_order(outcomes(work, values, workers)):
         if isinstance(outcome.result, Failure):
-            outcome.result.reraise()
-            continue
-        early[outcome.index] = outcome.result
-        while following in early:
-            yield early.pop(following)
-            following += 1
+            raise outcome.result.exception()
+        yield outcome.result
 
 
 @contextmanager
