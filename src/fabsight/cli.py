@@ -1,0 +1,261 @@
+"""fabsight VERB: parse, call, print.
+
+Nothing heavy is imported here: `fabsight --help` starts in a fraction of a second, and a verb loads
+what it needs when it runs. What the verbs do is in `fabsight.commands`.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fabsight.commands.console import Console, exit_code, guarded
+
+app = typer.Typer(
+    name="fabsight",
+    help="Read semiconductor images; answer in programs and plain language that can be checked.",
+    epilog="Exit codes: 0 done, 1 some inputs failed, 2 usage, 3 environment, 130 interrupted.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+TaskName = Annotated[
+    str, typer.Option("--task", "-t", help="The task; guessed from the content when not given.")
+]
+Model = Annotated[
+    str, typer.Option("--model", "-m", help="What answers: embedded, or a model folder.")
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON lines on stdout and nothing else there.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No summary, no progress; errors only.")]
+Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")]
+Workers = Annotated[
+    int, typer.Option("--workers", "-j", min=1, help="Processes; the result is the same for any.")
+]
+Settings = Annotated[
+    list[str],
+    typer.Option(
+        "--set",
+        "-s",
+        metavar="KEY=VALUE",
+        help="A setting of the task, repeatable; --key value works too. docs/cli.md lists them.",
+    ),
+]
+NO_SETTINGS: list[str] = []
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"fabsight {version('fabsight')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """Read semiconductor images; answer in programs and plain language that can be checked."""
+
+
+@app.command()
+@guarded
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write.")] = Path(
+        "fabsight-demo"
+    ),
+    json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Answer the bundled samples of every task and write one HTML report; no network."""
+    from fabsight.demo import demo
+
+    return demo(out, Console(json, quiet))
+
+
+@app.command()
+@guarded
+def predict(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders, globs.")],
+    task: TaskName = "",
+    model: Model = "embedded",
+    question: Annotated[
+        str, typer.Option("--question", "-q", help="What to ask; the task's own prompt if not.")
+    ] = "",
+    golden: Annotated[
+        Path | None, typer.Option("--golden", help="A good image to compare with.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="A folder for answers, overlays, exports and a report."),
+    ] = None,
+    workers: Workers = 1,
+    settings: Settings = NO_SETTINGS,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Answer questions about images: text, check, measurements; with --out also files to use.
+
+    With --out an interrupted run goes on where it stopped when the same command runs again.
+    """
+    from fabsight.commands.answering import Request, predict
+
+    request = Request(paths, task, model, question, golden, tuple(settings))
+    return predict(request, out, workers, Console(json, quiet))
+
+
+@app.command()
+@guarded
+def evaluate(
+    task: Annotated[str, typer.Argument(metavar="TASK", help="The task.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A dataset folder.")],
+    model: Model = "embedded",
+    split: Annotated[str, typer.Option("--split", help="train, val or test; all if not.")] = "",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="A folder for rows and a report.")
+    ] = None,
+    workers: Workers = 1,
+    settings: Settings = NO_SETTINGS,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Grade a model on labelled data: metrics with intervals, floors, failures counted as worst."""
+    from fabsight.commands.grading import Grading, evaluate
+
+    grading = Grading(task, data, model, split, tuple(settings))
+    return evaluate(grading, out, workers, Console(json, quiet))
+
+
+@app.command()
+@guarded
+def synthesize(
+    task: Annotated[str, typer.Argument(metavar="TASK", help="The task.")],
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many examples.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The dataset folder to write.")],
+    seed: Seed = 0,
+    workers: Workers = 1,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Write a dataset of random examples with exact truth."""
+    from fabsight.commands.data import synthesize
+
+    return synthesize(task, count, seed, out, workers, Console(json, quiet))
+
+
+@app.command()
+@guarded
+def convert(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An answer: a program, a layout.")],
+    to: Annotated[str, typer.Option("--to", help="The format to write, such as gds or svg.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")],
+    task: TaskName = "",
+    settings: Settings = NO_SETTINGS,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Rewrite an answer in another format: a program as GDSII, a GDSII layout as a program."""
+    from fabsight.commands.data import convert
+
+    return convert(file, to, out, task, settings, Console(json, quiet))
+
+
+@app.command()
+@guarded
+def vary(
+    program: Annotated[Path, typer.Argument(metavar="PROGRAM", help="A program file.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The dataset folder to write.")],
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many variants.")] = 10,
+    seed: Seed = 0,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Write edited variants of a layout with rendered images: labelled defects."""
+    from fabsight.commands.data import vary
+
+    return vary(program, out, count, seed, Console(json, quiet))
+
+
+@app.command()
+@guarded
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A folder predict or evaluate wrote.")],
+    json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Write one self-contained HTML page, and a CSV beside it, about a run."""
+    from fabsight.reporting import report
+
+    console = Console(json, quiet)
+    page = report(run)
+    console.emit({"report": page})
+    console.say(str(page))
+    return 0
+
+
+@app.command()
+@guarded
+def doctor(json: Json = False, quiet: Quiet = False) -> int:
+    """Say what is installed, what this machine allows, and how to get what is missing."""
+    from fabsight.doctor import doctor
+
+    return doctor(Console(json, quiet))
+
+
+@app.command()
+@guarded
+def bench(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A script of benchmarks/, or all; none lists.")
+    ] = "",
+    json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Run the script behind a published number; only from a checkout."""
+    from fabsight.commands.benchmarks import bench
+
+    return bench(name, Console(json, quiet))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; ends the process with a documented exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+
+    def run() -> int:
+        given[:] = _with_settings(given)
+        return 0
+
+    if code := exit_code(run):
+        raise SystemExit(code)
+    app(args=given, prog_name="fabsight")
+
+
+def _with_settings(given: list[str]) -> list[str]:
+    """The arguments with a task's settings as `--set`, for the verbs that take settings."""
+    command = next((i for i, argument in enumerate(given) if not argument.startswith("-")), None)
+    options = {} if command is None else options_of(given[command])
+    if command is None or "--set" not in options:
+        return given
+    from fabsight.commands.options import Verb, settings_as_options
+
+    head, tail = given[: command + 1], given[command + 1 :]
+    return head + settings_as_options(Verb(given[command], options), tail)
+
+
+def options_of(verb: str) -> dict[str, bool]:
+    """The verb's options and whether each takes a value; {} for an unknown verb."""
+    commands = getattr(typer.main.get_command(app), "commands", {})
+    if verb not in commands:
+        return {}
+    found = {"--help": False, "-h": False}
+    for parameter in commands[verb].params:
+        if parameter.param_type_name == "option":
+            found |= dict.fromkeys(parameter.opts, not getattr(parameter, "is_flag", False))
+    return found

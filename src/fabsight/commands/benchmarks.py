@@ -1,0 +1,72 @@
+"""bench: run the scripts behind the published numbers, from a checkout."""
+
+import ast
+import difflib
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from fabsight.commands.console import OK, SOME_FAILED, Console, complain
+from fabsight.task import FabsightError
+
+ALL = "all"
+
+
+def bench(name: str, console: Console) -> int:
+    """List the scripts, run one, or run all of them; a script's output goes where ours does."""
+    scripts = scripts_in(folder())
+    if not name:
+        for script in scripts.values():
+            console.emit({"name": script.stem, "what": summary(script)})
+        console.table(("name", "what"), [(s.stem, summary(s)) for s in scripts.values()])
+        return OK
+    chosen = list(scripts.values()) if name == ALL else [_named(name, scripts)]
+    failed = 0
+    for script in chosen:
+        began = time.perf_counter()
+        code = _run(script, console)
+        seconds = round(time.perf_counter() - began, 1)
+        console.emit({"name": script.stem, "exit_code": code, "seconds": seconds})
+        if code:
+            failed += 1
+            complain(f"bench {script.stem}: ended with exit code {code} after {seconds} s")
+    return SOME_FAILED if failed else OK
+
+
+def folder() -> Path:
+    """The checkout's benchmarks/; FabsightError where this is no checkout."""
+    import fabsight
+
+    checkout = Path(fabsight.__file__).resolve().parents[2]
+    if (checkout / "pyproject.toml").is_file() and (checkout / "benchmarks").is_dir():
+        return checkout / "benchmarks"
+    raise FabsightError(
+        "bench: the benchmark scripts are in the source checkout, not in the installed package; "
+        "clone the repository, then `pip install -e .` there"
+    )
+
+
+def scripts_in(place: Path) -> dict[str, Path]:
+    """Scripts by name, those whose name begins with _ left out."""
+    return {p.stem: p for p in sorted(place.glob("*.py")) if not p.name.startswith("_")}
+
+
+def summary(script: Path) -> str:
+    """The first line of the script's docstring."""
+    text = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or ""
+    return text.partition("\n")[0]
+
+
+def _named(name: str, scripts: dict[str, Path]) -> Path:
+    if name in scripts:
+        return scripts[name]
+    near = difflib.get_close_matches(name, scripts, n=1)
+    fix = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(scripts) or 'none'}"
+    raise FabsightError(f"bench: there is no script {name!r}; {fix}")
+
+
+def _run(script: Path, console: Console) -> int:
+    """Exit code of one script; with --json its own words go to stderr."""
+    output = sys.stderr if console.json else None
+    return subprocess.run([sys.executable, str(script)], stdout=output, check=False).returncode

@@ -1,0 +1,91 @@
+"""synthesize, vary, convert: verbs that make or rewrite data."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fabsight.commands.console import OK, Console
+from fabsight.commands.tasks import all_tasks, read_settings, task_named
+from fabsight.task import AnswerError, FabsightError, Question, Task
+
+TEXT = "txt"  # the answer in the task's own language, in every list of formats
+MAX_TEXT_BYTES = 16_000_000
+
+
+@dataclass(frozen=True)
+class Source:
+    """An answer read from a file, the task it belongs to and the question it is written for."""
+
+    task: Task[Any, Any]
+    question: Question[Any]
+    value: Any
+
+
+def convert(
+    file: Path, to: str, out: Path, task: str, settings: Sequence[str], console: Console
+) -> int:
+    """Write the answer in `file` in the format `to`."""
+    source = read_answer(file, task, settings)
+    written = write_answer(source, to, out)
+    console.emit({"from": file, "to": out, "format": written, "task": source.task.name})
+    console.say(f"{file} -> {out} ({written})")
+    return OK
+
+
+def read_answer(file: Path, task: str, settings: Sequence[str]) -> Source:
+    """The answer in a file: by its extension a format a task imports, else the task's language.
+
+    Raises FabsightError where no task (or not the named one) can read it, with each one's reason.
+    """
+    if not file.is_file():
+        raise FabsightError(f"convert {file}: there is no such file")
+    extension = file.suffix.lstrip(".").lower()
+    candidates = [task_named(task)] if task else list(all_tasks().values())
+    reasons = []
+    for candidate in candidates:
+        question = Question((), candidate.prompt, read_settings(candidate, settings), str(file))
+        if extension in candidate.imports:
+            return Source(candidate, question, candidate.imports[extension](file))
+        try:
+            return Source(candidate, question, candidate.parse(_text(file), question))
+        except AnswerError as error:
+            reasons.append(f"{candidate.name}: {error}")
+    raise FabsightError(f"convert {file}: no answer that can be read ({'; '.join(reasons)})")
+
+
+def write_answer(source: Source, to: str, out: Path) -> str:
+    """Write the answer; returns the format's name."""
+    exports = source.task.exports
+    if to == TEXT and TEXT not in exports:
+        from fabsight.shards import write_whole
+
+        write_whole(out, [source.task.write(source.value).encode()])
+    else:
+        exports[_known(to, exports, source.task)](source.question, source.value, out)
+    return to
+
+
+def _known(to: str, exports: Mapping[str, Any], task: Task[Any, Any]) -> str:
+    if to in exports:
+        return to
+    names = [*exports, TEXT]
+    near = difflib.get_close_matches(to, names, n=1)
+    fix = f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)}"
+    raise FabsightError(f"convert: {task.name} writes no {to!r}; {fix}")
+
+
+def _text(file: Path) -> str:
+    if file.stat().st_size > MAX_TEXT_BYTES:
+        raise FabsightError(
+            f"convert {file}: {file.stat().st_size:,} bytes are no answer text (at most "
+            f"{MAX_TEXT_BYTES:,}); name the format by its extension"
+        )
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise FabsightError(
+            f"convert {file}: neither text nor a format known by its extension; rename it "
+            f"(byte {error.start} is not UTF-8)"
+        ) from error

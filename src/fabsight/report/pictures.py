@@ -1,0 +1,67 @@
+"""Pictures inside the page: bounded in pixels and bytes, as data URIs."""
+
+import base64
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from fabsight.report.markup import element
+
+JPEG_QUALITY = 84
+PAGE_BYTES = 24_000_000  # of pictures; the page stays below 30 MB
+WIDEST_PX = 720
+SMALLEST_PX = 160
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How many pictures fit in the page and how large each may be.
+
+    Attributes:
+        edge_px: Longest side of each.
+        count: Most that are shown.
+    """
+
+    edge_px: int
+    count: int
+
+
+def budget(count: int, per_item: int = 2, page_bytes: int = PAGE_BYTES) -> Budget:
+    """Side and number of `per_item` pictures for each of `count` items.
+
+    A noisy picture takes up to about 0.8 bytes a pixel as data URI; sides shrink with the number
+    of items, and below the smallest useful side items are left out.
+
+    >>> budget(12), budget(100_000)
+    (Budget(edge_px=720, count=12), Budget(edge_px=160, count=585))
+    """
+    worst_bytes_per_px = 0.8
+    for edge_px in range(WIDEST_PX, SMALLEST_PX - 1, -8):
+        each = per_item * edge_px * edge_px * worst_bytes_per_px
+        if each * count <= page_bytes:
+            return Budget(edge_px, count)
+    return Budget(SMALLEST_PX, int(page_bytes // each))
+
+
+def data_uri(path: Path, edge_px: int) -> str:
+    """The picture at most `edge_px` on its longest side, as PNG or JPEG, whichever is smaller."""
+    from PIL import Image as PILImage
+
+    with PILImage.open(path) as picture:
+        small = picture.convert("RGB")
+    if max(small.size) > edge_px:
+        small.thumbnail((edge_px, edge_px), PILImage.Resampling.LANCZOS)
+    png, jpeg = io.BytesIO(), io.BytesIO()
+    small.save(png, "PNG", optimize=True)
+    small.save(jpeg, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    kind, data = min(("png", png), ("jpeg", jpeg), key=lambda pair: len(pair[1].getvalue()))
+    return f"data:image/{kind};base64,{base64.b64encode(data.getvalue()).decode()}"
+
+
+def picture(path: Path, edge_px: int, alt: str) -> str:
+    """An <img> with the picture inside, or "" where there is no such file."""
+    if not path.is_file():
+        return ""
+    return element("img", src=data_uri(path, edge_px), alt=alt, loading="lazy").removesuffix(
+        "</img>"
+    )
