@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fabsight.netdsl.arrays import fold_arrays
 from fabsight.netdsl.canonical import canonical
 from fabsight.netdsl.language import (
     MAX_CANVAS_PX,
@@ -327,3 +328,55 @@ def test_the_name_of_the_source_renders() -> None:
     bare = parse_and_render("WIRE 0 2 2 0 0 0 0 H 8", canvas=(8, 4))
     assert np.array_equal(bare, mask)
     assert parse_and_render("VIA 5 5 2").shape == (256, 256)
+
+
+@given(programs)
+def test_folding_arrays_changes_no_pixel(program: Program) -> None:
+    folded = fold_arrays(program)
+    assert np.array_equal(render(folded), render(program))
+    assert canonical(folded) == folded
+    assert fold_arrays(folded) == folded
+
+
+grids = st.builds(
+    lambda n, pitch, origin: [
+        (origin[0] + i * pitch[0], origin[1] + j * pitch[1])
+        for i in range(n[0])
+        for j in range(n[1])
+    ],
+    st.tuples(st.integers(1, 6), st.integers(1, 6)),
+    st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    st.tuples(st.integers(0, 9), st.integers(0, 9)),
+)
+
+
+@given(st.lists(grids, max_size=3), st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40))))
+def test_folding_covers_each_place_once(fields, strays) -> None:
+    places = {place for field in fields for place in field} | set(strays)
+    vias = tuple(Via(float(x), float(y), 0.75) for x, y in places)
+    folded = fold_arrays(Program(64, 64, vias))
+    assert len(folded.commands) <= len(vias)
+    assert sorted((v.x, v.y) for v in folded.shapes) == sorted(places)
+
+
+def test_a_via_field_with_a_hole_folds_to_a_few_commands() -> None:
+    places = [(4.0 + 8.37 * i, 4.0 + 9.13 * j) for i in range(13) for j in range(6)]
+    vias = tuple(Via(round(x, 2), round(y, 2), 2.0) for x, y in places)
+    assert len(fold_arrays(Program(128, 128, vias)).commands) == 1
+    assert len(fold_arrays(Program(128, 128, vias[:40] + vias[41:])).commands) <= 5
+
+
+def test_equal_wires_at_a_pitch_fold() -> None:
+    wires = tuple(straight("V", (4.0 + 9 * i, 0.0), 64.0, 4.0) for i in range(7))
+    (array,) = fold_arrays(Program(64, 64, wires)).commands
+    assert array == Array(7, 1, 9.0, 0.0, (wires[0],))
+
+
+def test_folding_is_fast() -> None:
+    rng = np.random.default_rng(0)
+    for count, bound_s in ((100, 0.1), (5_000, 2.0)):  # several times what it takes alone
+        places = rng.integers(0, 400, (count, 2))
+        program = Program(400, 400, tuple(Via(float(x), float(y), 2.0) for x, y in places))
+        begin = time.perf_counter()
+        fold_arrays(program)
+        assert time.perf_counter() - begin < bound_s
