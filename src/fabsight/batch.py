@@ -62,11 +62,12 @@ class Item:
 
 @dataclass(frozen=True, eq=False)
 class Steps:
-    """What is done to each item; both functions are sent to worker processes, so module-level.
+    """What is done to each item.
 
     Attributes:
-        work: Rows of one item, at least one. It may write files of its own into the folder it is
-            given; after a kill it is called again and writes them again.
+        work: Rows of one item. It may write files of its own into the output folder, which it is
+            given; after a kill it is called again and writes them again. It is sent to worker
+            processes: a module-level function, or a `functools.partial` of one.
         failed: Rows of an item whose work raised or killed its process, from the reason why. A row
             with a true "error" counts as failed.
     """
