@@ -17,7 +17,7 @@ from tests.toys import BAR, write_bars
 from fabsight import batch, pool, shards
 from fabsight.batch import Item, Steps, path_items, rows, run
 from fabsight.models import load
-from fabsight.prediction import Job, failed_item, predict_item
+from fabsight.prediction import Job, answers, failed_item, to_json
 from fabsight.task import FabsightError
 
 ROOT = Path(__file__).parents[1]
@@ -400,28 +400,31 @@ def test_progress_is_silent_unless_asked(tmp_path, capsys):
 # --- predictions
 
 
-def save(folder, item, question, prediction):
-    name = Path(item.name).stem + ".txt"
-    BAR.exports["txt"](question, BAR.parse(prediction.text, question), folder / name)
-    return {"files": {"txt": name}}
+def predicted(job, item, folder):
+    found = []
+    for question, prediction in answers(job, item.value):
+        found.append(to_json(prediction))
+        if question:
+            answer = BAR.parse(prediction.text, question)
+            BAR.exports["txt"](question, answer, folder / f"{item.value.stem}.txt")
+    return found
 
 
 def test_a_batch_of_predictions_with_a_bad_file(tmp_path):
     paths = write_bars(tmp_path / "in", 5)
     paths[2].write_bytes(b"torn")
     job = Job(BAR, load("embedded", BAR), "embedded", BAR.context())
-    steps = Steps(partial(predict_item, job, save), partial(failed_item, job))
+    steps = Steps(partial(predicted, job), partial(failed_item, job))
     outs = [tmp_path / "one", tmp_path / "two"]
     for workers, out in enumerate(outs, start=1):
         result = run(path_items(paths), steps, out, settings={"task": "bar"}, workers=workers)
         assert (result.done, result.failed) == (5, 1)
     assert output(outs[0]) == output(outs[1])
     found = list(rows(outs[0]))
-    assert found[0]["files"] == {"txt": "bar_000.txt"}
     assert (outs[0] / "bar_000.txt").read_text().strip() == found[0]["text"]
     assert found[0]["seconds"] > 0
     assert "not an array" in found[2]["error"]
-    assert found[0].keys() - {"files"} == found[2].keys()
+    assert found[0].keys() == found[2].keys()
 
 
 def test_a_changed_file_is_noticed(tmp_path):

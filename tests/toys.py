@@ -83,7 +83,7 @@ def bar_parse(text: str, _question: Question) -> Bar:
     match text.split():
         case ["BAR", x, width] if x.isdecimal() and width.isdecimal() and len(x + width) < 9:
             return Bar(int(x), int(width))
-    raise AnswerError(f"bar line 1: expected 'BAR x width', got {text!r}", 1, 1)
+    raise AnswerError(f"bar line 1: expected 'BAR x width', got {text[:40]!r}", 1, 1)
 
 
 def bar_write(bar: Bar) -> str:
@@ -181,6 +181,8 @@ def shade_read(paths: Sequence[Path], context: ShadeSettings) -> Iterator[Questi
     for path in paths:
         if path.is_dir():
             views = tuple(Image(_pixels(p)) for p in sorted(path.glob("*.npy")))
+            if not views:
+                raise FabsightError(f"read {path}: the folder holds no views; add .npy files")
             yield Question(views, "Which shade?", context, str(path))
             continue
         with path.open("rb") as file:
@@ -212,7 +214,9 @@ def shade_parse(text: str, question: Question) -> str:
     classes = question.context.classes.split(",")
     name = text.strip().rstrip(".").casefold()
     if name not in classes:
-        raise AnswerError(f"shade line 1: expected one of {', '.join(classes)}; got {text!r}", 1, 1)
+        raise AnswerError(
+            f"shade line 1: expected one of {', '.join(classes)}; got {text[:40]!r}", 1, 1
+        )
     return name
 
 

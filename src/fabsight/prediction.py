@@ -6,12 +6,12 @@ The model proposes, the task refines, the verifier says how far to believe it. W
 (a file, or what the model wrote) becomes a Prediction with an error: the other inputs go on.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeVar
 
 from fabsight import pool, settings
 from fabsight.batch import Item
@@ -22,7 +22,6 @@ from fabsight.task import Check, FabsightError, Image, Prediction, Question, Tas
 
 A = TypeVar("A")
 GREEDY = Ask()
-Save: TypeAlias = Callable[[Path, Item, Question[Any], Prediction], Record]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,27 +79,6 @@ def predict(job: Job, paths: Iterable[Path | str], workers: int = 1) -> Iterator
 def predict_input(job: Job, path: Path) -> list[Prediction]:
     """The predictions of one input: one for a picture, one per wafer of a file of many."""
     return [prediction for _, prediction in answers(job, path)]
-
-
-def predict_item(
-    job: Job,
-    save: Save | None,
-    item: Item,
-    folder: Path,
-) -> list[Record]:
-    """The rows of one batch item, whose value is a path.
-
-    `save` writes the files of each answer into the folder and gives what else its row shall say
-    (which files). `batch.Steps(partial(predict_item, job, save), partial(failed_item, job))` is
-    what `batch.run` wants.
-    """
-    rows = []
-    for question, prediction in answers(job, Path(item.value)):
-        row = to_json(prediction)
-        if save and question and not prediction.error:
-            row |= save(folder, item, question, prediction)
-        rows.append(row)
-    return rows
 
 
 def failed_item(job: Job, item: Item, message: str) -> list[Record]:
