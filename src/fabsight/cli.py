@@ -48,7 +48,7 @@ Settings = Annotated[
 NO_SETTINGS: list[str] = []
 
 
-def _version(wanted: bool) -> None:
+def _version(wanted: bool | None) -> None:
     if wanted:
         from importlib.metadata import version
 
@@ -59,8 +59,9 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
-    ] = False,
+        bool | None,
+        typer.Option("--version", callback=_version, is_eager=True, help="Say the version."),
+    ] = None,
 ) -> None:
     """Read semiconductor images; answer in programs and plain language that can be checked."""
 
@@ -165,22 +166,6 @@ def convert(
     from fabsight.commands.data import convert
 
     return convert(file, to, out, task, settings, Console(json, quiet))
-
-
-@app.command()
-@guarded
-def vary(
-    program: Annotated[Path, typer.Argument(metavar="PROGRAM", help="A program file.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The dataset folder to write.")],
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many variants.")] = 10,
-    seed: Seed = 0,
-    json: Json = False,
-    quiet: Quiet = False,
-) -> int:
-    """Write edited variants of a layout with rendered images: labelled defects."""
-    from fabsight.commands.data import vary
-
-    return vary(program, out, count, seed, Console(json, quiet))
 
 
 @app.command()

@@ -34,45 +34,55 @@ Record = Mapping[str, Any]
 def report(run: Path) -> Path:
     """The path of the page, RUN/report.html, written from what the run folder holds.
 
-    Also writes RUN/report.csv, a row per input. Raises FabsightError where RUN is no run folder or
-    a line of it cannot be read. The same run gives the same bytes.
+    A folder of predict runs (what `demo` writes) gives one page about all. Also writes
+    RUN/report.csv, a row per input. Raises FabsightError where RUN is no run folder or a line of it
+    cannot be read. The same run gives the same bytes.
     """
     from fabsight.report.evaluation import evaluation_page
 
     if (run / TOTALS).is_file():
         rows = read_lines(run / ROWS)
-        totals = read_object(run / TOTALS)
-        document = evaluation_page(run, totals, rows, footer())
+        document = evaluation_page(run, read_object(run / TOTALS), rows, footer())
         flat = [flat_row(row) for row in rows]
-    elif (run / RESULTS).is_file():
-        rows = read_lines(run / RESULTS)
-        document = prediction_page(run, rows)
-        flat = [flat_result(row) for row in rows]
     else:
-        raise FabsightError(
-            f"report {run}: neither {RESULTS} nor {TOTALS} is there; give a folder that "
-            "`fabsight predict ... --out` or `fabsight evaluate ... --out` wrote"
-        )
+        parts = {path.parent.relative_to(run): read_lines(path) for path in results_in(run)}
+        document = prediction_page(run, parts)
+        flat = [flat_result(row) for rows in parts.values() for row in rows]
     (run / "report.csv").write_bytes(csv_bytes(flat))
     target = run / "report.html"
     target.write_text(document, encoding="utf-8")
     return target
 
 
-def prediction_page(run: Path, rows: Sequence[Record]) -> str:
-    """The page of a predict run."""
-    tasks = sorted({str(row["task"]) for row in rows})
+def results_in(run: Path) -> list[Path]:
+    """The results of a run folder, or of the run folders in it; FabsightError without any."""
+    one = run / RESULTS
+    found = [one] if one.is_file() else sorted(run.glob(f"*/{RESULTS}"))
+    if not found:
+        raise FabsightError(
+            f"report {run}: neither {RESULTS} nor {TOTALS} is there; give a folder that "
+            "`fabsight predict ... --out` or `fabsight evaluate ... --out` wrote"
+        )
+    return found
+
+
+def prediction_page(run: Path, parts: Mapping[Path, Sequence[Record]]) -> str:
+    """The page of predict runs: folder relative to `run` -> its results."""
+    rows = [row for part in parts.values() for row in part]
     models = sorted({str(row["model"]) for row in rows})
-    title = f"{', '.join(tasks) or 'nothing'}: {_count(len(rows), 'input')}"
+    names = sorted({str(row["task"]) for row in rows})
+    title = f"{', '.join(names) or 'nothing'}: {_count(len(rows), 'input')}"
     subtitle = element("p", escape(f"answered by {', '.join(models)}"), class_="subtitle")
-    flat = [flat_result(row) for row in rows]
     sections = [
         ("Summary", element("section", _summary(rows), id="summary")),
         ("To look at", _to_look_at(rows)),
-        ("Answers", gallery(run, rows)),
-        *_measurements(run),
-        ("Checks", _checks(flat)),
     ]
+    for folder, part in parts.items():
+        of = f" of {part[0]['task']}" if len(parts) > 1 and part else ""
+        name = f"Answers{of}"
+        sections.append((name, gallery(run, folder, part, (name, len(rows)))))
+        sections += _measurements(run, folder)
+        sections.append((f"Checks{of}", _checks([flat_result(row) for row in part], of)))
     return page(title, subtitle, sections, footer())
 
 
@@ -129,28 +139,28 @@ def _these(paths: Sequence[str]) -> str:
     return named if len(paths) <= 3 else f"{named} and {len(paths) - 3} more"
 
 
-def _measurements(run: Path) -> list[tuple[str, str]]:
+def _measurements(run: Path, folder: Path) -> list[tuple[str, str]]:
     """A section per table of measurements: the table and how its numbers are distributed."""
     found = []
-    for path in sorted((run / TABLES).glob("*.csv")):
+    for path in sorted((run / folder / TABLES).glob("*.csv")):
         rows = read_csv(path)
         if not rows:
             continue
         columns = columns_of(rows)
         name = path.stem.replace("_", " ")
-        note = f"{_count(len(rows), 'row')}; {TABLES}/{path.name}"
+        note = f"{_count(len(rows), 'row')}; {path.relative_to(run).as_posix()}"
         content = table(columns, rows) + charts(columns, rows)
         found.append((name, section(name, content, f"table-{path.stem}", note)))
     return found
 
 
-def _checks(flat: Sequence[Mapping[str, Any]]) -> str:
+def _checks(flat: Sequence[Mapping[str, Any]], of: str) -> str:
     columns = columns_of(flat)
     numeric = [c for c in columns if c not in ("path", "folder")]
     return section(
-        "Checks and evidence",
+        f"Checks and evidence{of}",
         table(columns, flat) + charts(numeric, flat),
-        "checks",
+        f"checks{of}".replace(" ", "-"),
         "What the check of each input measured; report.csv has the same rows.",
     )
 

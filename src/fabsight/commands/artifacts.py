@@ -24,6 +24,7 @@ from fabsight.shards import Record, write_whole
 from fabsight.task import FabsightError, Prediction, Question, Task
 
 ANSWERS, TABLES = "answers", "tables"
+TEXT = "txt"
 LONGEST_NAME = 60
 
 
@@ -102,7 +103,8 @@ class Writer:
         if question.images:
             save_png(self._path("input", "input.png"), to_8bit(question.images[0]))
         save_png(self._path("overlay", "overlay.png"), task.draw(question, value))
-        write_whole(self._path("text", "answer.txt"), [prediction.text.encode()])
+        if TEXT not in task.exports:
+            write_whole(self._path(TEXT, "answer.txt"), [prediction.text.encode()])
         for name, export in task.exports.items():
             try:
                 export(question, value, self._path(name, f"answer.{name}"))

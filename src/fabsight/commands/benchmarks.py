@@ -11,6 +11,7 @@ from fabsight.commands.console import OK, SOME_FAILED, Console, complain
 from fabsight.task import FabsightError
 
 ALL = "all"
+STDERR = 2  # file descriptor
 
 
 def bench(name: str, console: Console) -> int:
@@ -68,5 +69,5 @@ def _named(name: str, scripts: dict[str, Path]) -> Path:
 
 def _run(script: Path, console: Console) -> int:
     """Exit code of one script; with --json its own words go to stderr."""
-    output = sys.stderr if console.json else None
+    output = STDERR if console.json else None
     return subprocess.run([sys.executable, str(script)], stdout=output, check=False).returncode

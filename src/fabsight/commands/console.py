@@ -8,13 +8,17 @@
 141  the reader of stdout went away (`fabsight ... | head`)
 """
 
+import errno
 import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+if TYPE_CHECKING:
+    from fabsight.task import FabsightError
 
 OK = 0
 SOME_FAILED = 1
@@ -23,8 +27,9 @@ ENVIRONMENT = 3
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
 P = ParamSpec("P")
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -55,17 +60,6 @@ class Console:
         """Write a table for a person; numbers are right-aligned."""
         if not (self.json or self.quiet):
             print_table(columns, [[cell(value) for value in row] for row in rows])
-
-    def progress(self, items: Iterable[T], total: int, what: str) -> Iterator[T]:
-        """The items, with a counter on stderr while a person is watching it."""
-        watched = sys.stderr.isatty() and not (self.json or self.quiet)
-        for done, item in enumerate(items, 1):
-            yield item
-            if watched:
-                sys.stderr.write(f"\r{what} {done}/{total} ")
-                sys.stderr.flush()
-        if watched:
-            sys.stderr.write("\r\x1b[K")
 
 
 def write_line(text: str) -> None:
@@ -148,8 +142,6 @@ def guarded(verb: Callable[P, int]) -> Callable[P, None]:
 
 def exit_code(verb: Callable[[], int]) -> int:
     """What the process should end with after running the verb; failures are explained."""
-    from fabsight.task import FabsightError
-
     try:
         code = verb()
         sys.stdout.flush()
@@ -163,9 +155,9 @@ def exit_code(verb: Callable[[], int]) -> int:
             "(with --out, finished inputs are not computed twice)"
         )
         return INTERRUPTED
-    except FabsightError as error:
+    except _fabsight_error() as error:
         complain(str(error))
-        return USAGE
+        return ENVIRONMENT if _is_the_machine(error.__cause__) else USAGE
     except MemoryError:
         complain("out of memory: use fewer --workers, or crop or bin the images")
         return ENVIRONMENT
@@ -173,6 +165,19 @@ def exit_code(verb: Callable[[], int]) -> int:
         complain(_about_the_machine(error))
         return ENVIRONMENT
     return code
+
+
+def _fabsight_error() -> "type[FabsightError]":
+    """The class, imported only once something was raised: `--help` does without numpy."""
+    from fabsight.task import FabsightError
+
+    return FabsightError
+
+
+def _is_the_machine(cause: BaseException | None) -> bool:
+    """Whether something missing, locked or full, rather than what was asked, is behind an error."""
+    full = isinstance(cause, OSError) and cause.errno in FULL
+    return full or isinstance(cause, ModuleNotFoundError | PermissionError)
 
 
 def _about_the_machine(error: OSError) -> str:

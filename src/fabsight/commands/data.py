@@ -1,15 +1,18 @@
-"""synthesize, vary, convert: verbs that make or rewrite data."""
+"""synthesize and convert: verbs that make or rewrite data."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fabsight.commands.console import OK, Console
 from fabsight.commands.tasks import all_tasks, read_settings, task_named
 from fabsight.task import AnswerError, FabsightError, Question, Task
 
+T = TypeVar("T")
 TEXT = "txt"  # the answer in the task's own language, in every list of formats
 MAX_TEXT_BYTES = 16_000_000
 
@@ -21,6 +24,56 @@ class Source:
     task: Task[Any, Any]
     question: Question[Any]
     value: Any
+
+
+def synthesize(task: str, count: int, seed: int, out: Path, workers: int, console: Console) -> int:
+    """Write `count` examples into `out`; goes on where an earlier, broken-off call stopped."""
+    from fabsight import dataset, pool
+    from fabsight.synthesis import synthesize
+
+    chosen = task_named(task)
+    _claim(out, {"task": task, "seed": seed, "fabsight": version("fabsight")})
+    before = dataset.resume(out)
+    quiet = False if console.json or console.quiet else None
+    todo = max(count - before, 0)
+    with pool.progress("examples", todo, quiet) as step:
+        drawn = synthesize(chosen, todo, seed, start=before, workers=workers)
+        card = {
+            "what": f"random {task} examples with exact truth",
+            "made by": f"fabsight synthesize {task} --seed {seed}",
+            "seed": seed,
+            "licence": "CC0-1.0",
+        }
+        held = dataset.write(out, _stepping(drawn, step), chosen, card)
+    console.emit({"out": out, "task": task, "seed": seed, "count": held, "new": held - before})
+    console.say(f"{out}: {held} examples" + (f", {before} of them from before" * bool(before)))
+    return OK
+
+
+def _stepping(examples: Iterable[T], step: Callable[[], None]) -> Iterator[T]:
+    for example in examples:
+        yield example
+        step()
+
+
+def _claim(out: Path, purpose: Mapping[str, Any]) -> None:
+    """Make the folder this dataset's own, or refuse one that holds something else."""
+    from fabsight.shards import write_whole
+
+    mark = out / "synthesis.json"
+    written = (json.dumps(purpose) + "\n").encode()
+    if mark.is_file():
+        if mark.read_bytes() != written:
+            was = mark.read_text(encoding="utf-8").strip()
+            raise FabsightError(
+                f"synthesize: {out} holds a dataset made from {was}, not from "
+                f"{json.dumps(purpose)}; name another folder, or remove this one"
+            )
+        return
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise FabsightError(f"synthesize: {out} holds something else; name another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    write_whole(mark, [written])
 
 
 def convert(

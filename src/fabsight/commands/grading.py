@@ -1,8 +1,8 @@
 """evaluate: a model against labelled data, on the screen or as a run folder with a report."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from fabsight.commands.console import OK, Console
 from fabsight.commands.tasks import read_settings, task_named
 from fabsight.evaluation import Graded, Report, row_to_json, to_json
 from fabsight.evaluation import evaluate as grade_all
-from fabsight.task import AnswerError, Example, Task
+from fabsight.settings import split_settings
+from fabsight.task import AnswerError, Example, FabsightError, Task
 
 Examples = Callable[[], Iterable[Example[Any]]]  # the same examples each time it is called
 
@@ -50,10 +51,22 @@ def evaluate(grading: Grading, out: Path | None, workers: int, console: Console)
 
 def examples_of(task: Task[Any, Any], grading: Grading) -> Examples:
     """The data's examples of one split, with the person's settings, read anew each time."""
-    from fabsight.dataset import read_examples
+    from fabsight import dataset
 
-    context = read_settings(task, grading.settings)
-    return lambda: read_examples(Path(grading.data), task, context, split=grading.split)
+    folder = Path(grading.data)
+    if not folder.is_dir():
+        raise FabsightError(f"evaluate {task.name}: there is no dataset folder {folder}")
+    chosen = read_settings(task, grading.settings)
+    names = [name.replace("-", "_") for name in split_settings(grading.settings)]
+    said = {name: getattr(chosen, name) for name in names}
+
+    def examples() -> Iterator[Example[Any]]:
+        for example in dataset.read(folder, task, grading.split or None):
+            question = example.question
+            context = replace(question.context, **said)
+            yield replace(example, question=replace(question, context=context))
+
+    return examples
 
 
 def _say(report: Report, task: Task[Any, Any], console: Console) -> None:

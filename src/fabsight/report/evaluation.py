@@ -143,7 +143,7 @@ def _worst(run: Path, totals: Record, rows: Sequence[Record]) -> str:
             "files": row.get("files"),
             "warnings": [f"{headline} {number(value)}"] if value is not None else [],
         }
-        cards.append(card(run, shown, index, fit))
+        cards.append(card(run, Path(), shown, index, fit))
     return section(
         f"Worst {len(cards)}",
         element("div", "".join(cards), class_="gallery"),

@@ -13,16 +13,20 @@ MOST_EVIDENCE = 6
 HIDDEN_FILES = ("input", "overlay")
 
 
-def gallery(run: Path, rows: Sequence[Mapping[str, Any]]) -> str:
-    """The cards, those that need a look first: failures, then the lowest checks.
+def gallery(
+    run: Path, folder: Path, rows: Sequence[Mapping[str, Any]], head: tuple[str, int]
+) -> str:
+    """The cards of the run in run/folder, those that need a look first: failures, low checks.
 
-    Pictures shrink with their number and cards beyond the page's budget are left out, which the
-    section's note says.
+    `head` is the section's name and how many inputs the whole page shows. Pictures shrink with
+    their number and cards beyond the page's budget are left out, which the section's note says.
     """
-    fit = budget(len(rows))
+    name, count = head
+    whole = budget(count)
+    fit = Budget(whole.edge_px, max(1, whole.count * len(rows) // max(count, 1)))
     order = sorted(range(len(rows)), key=lambda i: (_score(rows[i]), i))
     shown = order[: fit.count]
-    cards = "".join(card(run, rows[i], i, fit) for i in shown)
+    cards = "".join(card(run, folder, rows[i], i, fit) for i in shown)
     note = "Input left, answer drawn over it right. Failures and the lowest checks come first."
     if len(shown) < len(rows):
         note += (
@@ -30,7 +34,7 @@ def gallery(run: Path, rows: Sequence[Mapping[str, Any]]) -> str:
             "small; all are in the tables and in the run folder."
         )
     grid = element("div", cards, class_="gallery")
-    return section("Answers", (toolbar() + grid) if cards else "", "answers", note)
+    return section(name, (toolbar() + grid) if cards else "", name.lower().replace(" ", "-"), note)
 
 
 def toolbar() -> str:
@@ -58,10 +62,10 @@ def toolbar() -> str:
     )
 
 
-def card(run: Path, row: Mapping[str, Any], index: int, fit: Budget) -> str:
+def card(run: Path, folder: Path, row: Mapping[str, Any], index: int, fit: Budget) -> str:
     """One input: pictures, name, score, what is wrong, evidence, text and files."""
     name = Path(str(row["path"])).name
-    files = row.get("files") or {}
+    files = {k: (folder / f).as_posix() for k, f in (row.get("files") or {}).items()}
     pictures = [
         shown
         for key, what in (("input", "input"), ("overlay", "answer over input"))
