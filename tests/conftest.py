@@ -2,13 +2,14 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and its BLAS are imported
 
+import re
 import socket
 from pathlib import Path
 
 import pytest
 
 SHARED = Path(__file__).parents[1].parent / "shared" / "data"
-LOOPBACK = ("127.", "::1", "localhost")
+LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1|0\.0\.0\.0|::")
 
 
 @pytest.fixture(scope="session")
@@ -21,16 +22,28 @@ def shared_data():
 
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch):
-    """Sockets reach loopback and files only."""
-    for name in ("connect", "connect_ex"):
+    """Sockets reach loopback and files only; names other than localhost are not looked up."""
+    for name in ("connect", "connect_ex", "sendto"):
         monkeypatch.setattr(socket.socket, name, _only_loopback(getattr(socket.socket, name)))
+    look_up = socket.getaddrinfo
+
+    def getaddrinfo(host, *rest, **options):
+        _check(host)
+        return look_up(host, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
-def _only_loopback(connect):
-    def checked(self, address, *rest):
-        host = address[0] if isinstance(address, tuple) else ""
-        local = self.family == socket.AF_UNIX or str(host).startswith(LOOPBACK)
-        assert local, f"a test reached for the network: {address!r}"
-        return connect(self, address, *rest)
+def _only_loopback(call):
+    def checked(self, *arguments):
+        address = arguments[-1]
+        if self.family != socket.AF_UNIX:
+            _check(address[0] if isinstance(address, tuple) else address)
+        return call(self, *arguments)
 
     return checked
+
+
+def _check(host):
+    name = host.decode() if isinstance(host, bytes) else str(host or "localhost")
+    assert LOOPBACK.fullmatch(name), f"a test reached for the network: {name}"

@@ -1,5 +1,5 @@
+import socket
 import sys
-import textwrap
 
 import pytest
 
@@ -25,7 +25,20 @@ def test_a_module_that_lacks_its_own_dependency_names_both(tmp_path, monkeypatch
 
 
 def test_a_broken_module_shows_its_own_error(tmp_path, monkeypatch):
-    (tmp_path / "broken_inside.py").write_text(textwrap.dedent("raise ZeroDivisionError('inside')"))
+    (tmp_path / "broken_inside.py").write_text("raise ZeroDivisionError('inside')")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ZeroDivisionError, match="inside"):
         need("broken_inside", extra="train")
+
+
+def test_tests_reach_loopback_and_nothing_else():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(server.getsockname(), timeout=5).close()
+    with socket.socket(type=socket.SOCK_DGRAM) as datagrams:
+        for call in (
+            lambda: socket.create_connection(("192.0.2.1", 80), timeout=1),
+            lambda: socket.create_connection(("example.com", 80), timeout=1),
+            lambda: datagrams.sendto(b"x", ("192.0.2.1", 53)),
+        ):
+            with pytest.raises(AssertionError, match="a test reached for the network"):
+                call()

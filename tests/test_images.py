@@ -5,6 +5,7 @@ import stat
 import struct
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2  # noqa: TID253
 import numpy as np
@@ -273,6 +274,63 @@ def test_absurd_headers_are_refused_before_decoding(tmp_path, data):
     with pytest.raises(FabsightError, match=r"over the limit of 400 Mpx|damaged or cut off"):
         read_bytes(tmp_path, data)
     assert time.perf_counter() - start < 1
+
+
+def test_a_strip_that_inflates_without_end_is_refused(tmp_path):
+    bomb = zlib.compress(bytes(300_000_000), 9)
+    data = bytearray(packed_tiff(bomb, width=64, height=64, bits=8))
+    data[data.index(struct.pack("<HHII", 259, 3, 1, 1)) + 8] = 8  # deflate
+    with pytest.raises(FabsightError, match="a strip inflates to more"):
+        read_bytes(tmp_path, bytes(data))
+
+
+def test_the_bytes_of_a_pixel_count_too(tmp_path):
+    header = (
+        b"{'descr': '<f8', 'fortran_order': False, 'shape': (500, 1000, 4), }".ljust(117) + b"\n"
+    )
+    data = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + bytes(500 * 1000 * 32)
+    with pytest.raises(
+        FabsightError, match="1000 x 500 px of 32 bytes = 16 MB, over the limit of 8"
+    ):
+        read_bytes(tmp_path, data, limit_mpx=1)
+
+
+def test_pages_that_point_at_themselves_end(tmp_path):
+    data = bytearray(packed_tiff(bytes(64), width=8, height=8, bits=8))
+    at = 8 + 2 + 12 * 9
+    data[at : at + 4] = struct.pack("<I", 8)
+    assert read_bytes(tmp_path, bytes(data)).pixels.shape == (8, 8)
+
+
+def test_white_is_zero_in_a_compressed_file(tmp_path):
+    for array in (GREY16, GREY8):
+        data = encoded(pil(array), "TIFF", compression="tiff_lzw")
+        flipped = data.replace(
+            struct.pack("<HHIH", 262, 3, 1, 1), struct.pack("<HHIH", 262, 3, 1, 0)
+        )
+        assert flipped != data
+        pixels = read_bytes(tmp_path, flipped).pixels
+        assert np.array_equal(pixels, np.iinfo(array.dtype).max - array)
+
+
+def test_names_that_cannot_be_opened(tmp_path):
+    with pytest.raises(FabsightError, match=r"cannot be opened \(File name too long"):
+        read(tmp_path / ("a" * 300))
+    long = tmp_path / ("a" * 251 + ".png")  # no room for the names of text files beside it
+    save = encoded(pil(GREY8), "PNG")
+    long.write_bytes(save)
+    assert read(long).nm_per_px is None
+    odd = tmp_path / os.fsdecode(b"caf\xe9.tif")
+    odd.write_bytes(encoded(pil(GREY16), "TIFF", compression="tiff_lzw"))
+    assert np.array_equal(read(odd).pixels, GREY16)
+
+
+def test_readers_in_threads_keep_their_warnings_apart(tmp_path):
+    (tmp_path / "a").write_bytes(tiff(np.stack([GREY8] * 3), photometric="minisblack"))
+    (tmp_path / "b").write_bytes(encoded(pil(GREY8), "PNG"))
+    with ThreadPoolExecutor(4) as pool:
+        images = list(pool.map(read, [tmp_path / "ab"[k % 2] for k in range(40)]))
+    assert [len(image.warnings) for image in images] == [1, 0] * 20
 
 
 def test_the_limit_is_an_argument(tmp_path):

@@ -7,6 +7,7 @@ tifffile (through OpenCV or Pillow where the compression needs libtiff).
 """
 
 import struct
+import threading
 import tokenize
 import warnings
 import zlib
@@ -22,6 +23,7 @@ from fabsight.task import FabsightError
 FORMATS = "PNG, TIFF, JPEG, BMP, WebP or NPY"
 MAX_CHANNELS = 4
 MAX_SAMPLE_BYTES = 8
+MAX_PIXEL_BYTES = 8  # of a picture as large as the limit: 16-bit RGBA, float64 grey
 # What decoders raise on damaged files. They are not ours: any parse error may come out of them.
 DECODER_ERRORS = (
     OSError,
@@ -41,6 +43,7 @@ DECODER_ERRORS = (
     tokenize.TokenError,  # numpy's header parser
     zlib.error,
 )
+_ONE_AT_A_TIME = threading.Lock()  # catching warnings is not thread-safe before Python 3.14
 _OTHER_CONTENT = {
     b"GIF8": "a GIF picture",
     b"%PDF": "a PDF document",
@@ -82,10 +85,11 @@ def decode(path: Path, page: int = 0, limit_mpx: float = 400.0) -> Raw:
     empty, no image, damaged, too large, or has no such page.
     """
     reader = _reader(path)
-    with warnings.catch_warnings(record=True) as heard:
+    with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         try:
             raw = reader(path, page, limit_mpx)
+            check_size(path, raw.samples.shape, 1, limit_mpx)
         except DECODER_ERRORS as error:
             what = " ".join(str(error).split())[:200] or type(error).__name__
             raise refusal(
@@ -117,6 +121,14 @@ def check_size(path: Path, shape: tuple[int, ...], sample_bytes: int, limit_mpx:
             path,
             f"{channels} channels of {8 * sample_bytes} bits a pixel",
             f"give grey or RGB with at most alpha, up to {8 * MAX_SAMPLE_BYTES} bits",
+        )
+    size_mb = width * height * channels * sample_bytes / 1e6
+    if size_mb > limit_mpx * MAX_PIXEL_BYTES:
+        raise refusal(
+            path,
+            f"the header says {width} x {height} px of {channels * sample_bytes} bytes = "
+            f"{size_mb:.0f} MB, over the limit of {limit_mpx * MAX_PIXEL_BYTES:g} MB",
+            "crop or tile it, or raise limit_mpx",
         )
 
 
@@ -151,13 +163,14 @@ def _reader(path: Path) -> Callable[[Path, int, float], Raw]:
 
 
 def _head(path: Path) -> bytes:
-    if path.is_dir():
-        raise refusal(path, "this is a folder", "give a file in it")
-    if not path.exists():
-        raise refusal(path, "there is no such file", "check the path")
-    if not path.is_file():
-        raise refusal(path, "this is no regular file", f"give {FORMATS}")
+    """The first bytes of a file that is one."""
     try:
+        if path.is_dir():
+            raise refusal(path, "this is a folder", "give a file in it")
+        if not path.exists():
+            raise refusal(path, "there is no such file", "check the path")
+        if not path.is_file():
+            raise refusal(path, "this is no regular file", f"give {FORMATS}")
         with path.open("rb") as file:
             head = file.read(64)
     except OSError as error:

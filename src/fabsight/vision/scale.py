@@ -195,11 +195,11 @@ def _sidecars(path: Path) -> list[Route]:
         stems = (path.stem, f"{path.stem}-{path.suffix[1:]}")
         for name in (f"{stem}{end}" for stem in stems for end in (suffix, suffix.upper())):
             sidecar = path.with_name(name)
-            if sidecar.is_file() and sidecar.stat().st_size <= MAX_SIDECAR_BYTES:
-                try:
+            try:
+                if sidecar.is_file() and sidecar.stat().st_size <= MAX_SIDECAR_BYTES:
                     routes += reader(_decoded(sidecar.read_bytes()))
-                except (OSError, ValueError):
-                    continue  # a text file that merely has the same name
+            except (OSError, ValueError):
+                continue  # not to be opened, or it merely has the same name
     return routes
 
 

@@ -1,6 +1,7 @@
 """TIFF pages as raw samples, of every depth and compression that microscopes write."""
 
 import logging
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 MINISWHITE, MINISBLACK, RGB = 0, 1, 2
 UNCOMPRESSED = 1
-TIFFFILE_CODECS = (UNCOMPRESSED, 8, 32946, 32773, 34925)  # deflate twice, PackBits, LZMA
+DEFLATE = (8, 32946)
+DEFLATE_RATIO = 1032  # no deflate stream grows by more (RFC 1951)
+CHUNK_BYTES = 1_000_000
+MAX_TILE_PADDING = 64_000_000  # tiles reach beyond the picture's edge
 PACKED_BITS = (10, 12, 14)
 ALPHA = (1, 2)  # extra samples: associated and unassociated alpha
 
@@ -32,12 +36,12 @@ def decode(path: Path, page: int, limit_mpx: float) -> Raw:
         _check(path, frame, limit_mpx)
         bits, kind = frame.bitspersample, frame.sampleformat
         simple = frame.photometric in (MINISWHITE, MINISBLACK, RGB)
-        if simple and bits in (8, 16, 32, 64) and frame.compression in TIFFFILE_CODECS:
+        if simple and bits in (8, 16, 32, 64) and frame.compression in (UNCOMPRESSED, *DEFLATE):
             samples, said = _with_tifffile(path, frame)
         elif simple and bits in PACKED_BITS and frame.compression == UNCOMPRESSED:
             samples, said = _unpack(file.filehandle, frame), ()
         elif simple and (bits, kind) in ((16, 1), (32, 3), (64, 3)):
-            samples, said = _with_opencv(path, page), ()
+            samples, said = _with_opencv(path, page), ()  # LZW, PackBits and others
         elif bits in (1, 2, 4, 8):
             return _with_pillow(path, page, pages)
         else:
@@ -87,18 +91,35 @@ def _check(path: Path, frame: Any, limit_mpx: float) -> None:
     expected = shape[0] * ((shape[1] * shape[2] * frame.bitspersample + 7) // 8)
     if frame.compression == UNCOMPRESSED and sum(frame.databytecounts) < expected:
         raise OSError(f"{sum(frame.databytecounts)} of {expected} bytes of samples")
+    if frame.compression in DEFLATE:
+        _check_deflate(frame, 2 * expected + MAX_TILE_PADDING)
+
+
+def _check_deflate(frame: Any, most: int) -> None:
+    """Refuse a strip or tile that inflates to more than `most` bytes: it was made to fill memory.
+
+    tifffile inflates a segment whole, whatever its size.
+    """
+    file = frame.parent.filehandle
+    for offset, count in zip(frame.dataoffsets, frame.databytecounts, strict=False):
+        if count * DEFLATE_RATIO <= most:
+            continue
+        inflate, rest, size = zlib.decompressobj(), _read(file, offset, count), 0
+        while rest and not inflate.eof and size <= most:
+            size += len(inflate.decompress(rest, CHUNK_BYTES))
+            rest = inflate.unconsumed_tail
+        if size > most:
+            raise OSError(f"a strip inflates to more than the picture's {most} bytes")
 
 
 def _with_tifffile(path: Path, frame: Any) -> tuple[np.ndarray, tuple[str, ...]]:
     """(height, width[, channels]) with colour channels last and extra samples sorted out."""
-    samples = frame.asarray()
-    count = frame.samplesperpixel
-    if count > 1 and samples.shape[0] == count and frame.planarconfig == 2:
-        samples = np.moveaxis(samples, 0, -1)  # one plane per channel
-    if samples.ndim == 3 and samples.shape[-1] == 1:
-        samples = samples[..., 0]
+    planes, _, height, width, mixed = frame.shaped  # samples in planes, or mixed pixel by pixel
+    samples = frame.asarray(squeeze=False)[:, 0].transpose(1, 2, 0, 3)
+    samples = samples.reshape(height, width, planes * mixed)
+    count = planes * mixed
     if count == 1:
-        return samples, ()
+        return samples[..., 0], ()
     colours = 3 if frame.photometric == RGB or count == 3 else 1
     if count < colours:
         raise refusal(path, f"RGB with {count} channels", "export it again")
@@ -112,12 +133,13 @@ def _with_tifffile(path: Path, frame: Any) -> tuple[np.ndarray, tuple[str, ...]]
 
 
 def _with_opencv(path: Path, page: int) -> np.ndarray:
-    """16-bit and float samples in compressions that need libtiff (LZW and others)."""
+    """16-bit and float samples in compressions that need libtiff."""
     import cv2
 
     def first() -> np.ndarray | None:
-        found = cv2.imreadmulti(str(path), page, 1, flags=cv2.IMREAD_UNCHANGED)[1]
-        return found[0] if found else None
+        data = np.fromfile(path, np.uint8)
+        pages = cv2.imdecodemulti(data, cv2.IMREAD_UNCHANGED, range=(page, page + 1))[1]
+        return pages[0] if pages else None
 
     return opencv(first)
 
