@@ -289,6 +289,14 @@ def test_hand_written_lines_may_be_short(tmp_path):
     assert dataset.count(folder) == 2
 
 
+def test_settings_win_over_a_lines_context_and_that_over_the_defaults(tmp_path):
+    folder = hand_written(tmp_path, context={"size": [7, 8]})
+    contexts = [e.question.context for e in dataset.read(folder, TASK, settings={"edge": "outer"})]
+    assert contexts == [Toy("outer", (2, 3)), Toy("outer", (7, 8))]
+    with pytest.raises(FabsightError, match="there is no setting 'egde'"):
+        list(dataset.read(folder, TASK, settings={"egde": "outer"}))
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

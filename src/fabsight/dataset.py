@@ -25,7 +25,7 @@ from typing import IO, Any, TypeVar
 import numpy as np
 
 from fabsight import images
-from fabsight.settings import settings_from_json, to_json
+from fabsight.settings import parse_settings, settings_from_json, to_json
 from fabsight.task import Example, FabsightError, Image, Question, Task
 
 A = TypeVar("A")
@@ -78,14 +78,20 @@ def write(
     return index
 
 
-def read(folder: Path, task: Task[A, C], split: str | None = None) -> Iterator[Example[C]]:
+def read(
+    folder: Path,
+    task: Task[A, C],
+    split: str | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Example[C]]:
     """The examples of a dataset, one at a time; `split` keeps those of one split.
 
+    `settings` (`--set` strings) win over the context of a line, which wins over the defaults.
     Without `examples.jsonl`, every image with a mask beside it (`x.png`, `x_mask.png`) is an
     example. Raises FabsightError naming file, line and fix for a line that cannot be used.
     """
     if not (folder / LINES).is_file():
-        yield from _masked(folder, task)
+        yield from (_set(example, task, settings) for example in _masked(folder, task))
         return
     for number, line in _lines(folder):
         where = f"{folder / LINES}:{number}"
@@ -98,9 +104,10 @@ def read(folder: Path, task: Task[A, C], split: str | None = None) -> Iterator[E
         if isinstance(record, dict) and split is not None and record.get("split", "") != split:
             continue
         try:
-            yield _example(folder, record, task)
+            example = _set(_example(folder, record, task), task, settings)
         except FabsightError as error:
             raise FabsightError(f"{where}: {error}") from error
+        yield example
 
 
 def count(folder: Path) -> int:
@@ -241,6 +248,13 @@ def _masked_pairs(folder: Path) -> Iterator[tuple[Path, Path]]:
             f"(a line an example), or name masks like x{MASK}.png beside x.png"
         )
     yield from pairs
+
+
+def _set(example: Example[C], task: Task[A, C], settings: Mapping[str, str] | None) -> Example[C]:
+    if not settings:
+        return example
+    context = parse_settings(task.context, settings, example.question.context)
+    return replace(example, question=replace(example.question, context=context))
 
 
 def _reference(path: Path, image: Image) -> Image:

@@ -16,7 +16,17 @@ import math
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    Literal,
+    NamedTuple,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import numpy as np
 
@@ -42,8 +52,8 @@ class _UnfitError(Exception):
     """What was expected of a value; the public functions add which value of which setting."""
 
 
-def parse_settings(cls: type[C], values: Mapping[str, str]) -> C:
-    """The settings that `key=value` strings say; fields not named keep their defaults.
+def parse_settings(cls: type[C], values: Mapping[str, str], base: C | None = None) -> C:
+    """The settings that `key=value` strings say; other fields are those of `base`, else defaults.
 
     Hyphens in keys count as underscores; `none` is None; tuples are comma-separated. Raises
     FabsightError for an unknown key (naming the nearest) or a value of the wrong kind.
@@ -65,7 +75,9 @@ def parse_settings(cls: type[C], values: Mapping[str, str]) -> C:
             read[name] = _from_text(hints[name], text.strip())
         except _UnfitError as unfit:
             raise FabsightError(f"{cls.__name__}: {name}={text}: expected {unfit}") from None
-    return _build(cls, read)
+    if base is None:
+        return _build(cls, read)
+    return _changed(base, read)
 
 
 def split_settings(pairs: Iterable[str]) -> dict[str, str]:
@@ -177,6 +189,12 @@ def _known(owner: str, name: str, hints: Mapping[str, Any]) -> None:
     near = difflib.get_close_matches(name, hints, n=1)
     fix = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(hints) or 'none'}"
     raise FabsightError(f"{owner}: there is no setting {name!r}; {fix}")
+
+
+def _changed(settings: C, values: Mapping[str, Any]) -> C:
+    """The same settings with other values of some fields (already of the right types)."""
+    changed: C = dataclasses.replace(cast("Any", settings), **values)
+    return changed
 
 
 def _build(cls: type[C], read: Mapping[str, Any]) -> C:
