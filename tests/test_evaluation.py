@@ -9,7 +9,8 @@ from tests.toys import BAR, SHADE, with_context
 from fabsight.evaluation import evaluate, row_to_json, to_json
 from fabsight.models import Reply, load
 from fabsight.synthesis import synthesize
-from fabsight.task import FabsightError, Metric
+from fabsight.task import FabsightError, Image, Metric
+from fabsight.totals import FLOOR_PIXELS, FloorSample, floor
 
 KEYS = {"task", "model", "data", "count", "unreadable", "metrics", "metrics_readable", "spread"}
 KEYS |= {"floor", "intervals", "by_kind", "by_difficulty", "seconds_per_example"}
@@ -209,3 +210,25 @@ def test_rows_are_json_with_their_check():
     assert row["check"]["score"] == 1
     assert json.loads(json.dumps(row, allow_nan=False)) == row
     assert row_to_json(report(BAR, examples(BAR, 1), says("no")).rows[0])["check"] is None
+
+
+@pytest.mark.parametrize("size_px", [16, 1024])
+def test_the_floor_costs_less_on_larger_images(size_px):
+    graded = []
+
+    def counting(text, question):
+        graded.append(text)
+        return BAR.parse(text, question)
+
+    drawn = examples(BAR, 120)
+    large = Image(np.zeros((size_px, size_px), np.uint8))
+    drawn = [replace(e, question=replace(e.question, images=(large,))) for e in drawn]
+    sample = FloorSample(seed=0)
+    assert list(sample.watch(drawn)) == drawn
+    task = replace(BAR, parse=counting, score=lambda *_: {"iou": 0.5, "width_error_px": 1.0})
+    floor(task, sample)
+    assert len(graded) * size_px**2 <= FLOOR_PIXELS
+    assert len(graded) == {16: 16 * 120, 1024: 5 * 6}[size_px]
+    again = FloorSample(seed=0)
+    list(again.watch(drawn))
+    assert (again.answers(), again.examples) == (sample.answers(), sample.examples)

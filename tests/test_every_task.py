@@ -24,11 +24,12 @@ from tests.toys import BAR, SHADE, TOYS, Bar
 
 import fabsight
 from fabsight import settings
-from fabsight.evaluation import evaluate, score, totals
+from fabsight.evaluation import evaluate
 from fabsight.models import load
 from fabsight.netdsl.language import Wire, moved
 from fabsight.synthesis import synthesize
 from fabsight.task import AnswerError, Check, FabsightError
+from fabsight.totals import score, totals
 
 TASKS = {**getattr(fabsight, "TASKS", {}), **TOYS}
 SEED = 20_260

@@ -6,12 +6,11 @@ is a bug and is raised, never a bad answer. Beside each figure stand what a cons
 """
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -19,16 +18,8 @@ from fabsight import pool
 from fabsight.models import Model
 from fabsight.prediction import answer
 from fabsight.shards import Record
-from fabsight.task import AnswerError, Check, Example, FabsightError, Row, Task
-
-# The floor tries the set's most frequent truths, on a sample of its examples drawn with `seed`.
-FLOOR_ANSWERS = 16
-FLOOR_EXAMPLES = 64
-RESAMPLES = 1000
-CORPUS_RESAMPLES = 200  # each calls the task's `summarise`
-LEVEL = 0.95
-
-Totals: TypeAlias = dict[str, float]
+from fabsight.task import Check, Example, FabsightError, Row, Task
+from fabsight.totals import FloorSample, Totals, failure, floor, intervals, score, spread, totals
 
 
 @dataclass(frozen=True)
@@ -122,34 +113,33 @@ def evaluate(
     Raises:
         FabsightError: There are no examples.
     """
-    rng = np.random.default_rng(seed)
-    truths: Counter[str] = Counter()
-    sample: list[Example[Any]] = []
-    seen = _noting(examples, truths, sample, rng)
+    sample = FloorSample(seed)
     total = len(examples) if isinstance(examples, Sequence) else None
-    rows: list[Graded] = []
+    graded: list[Graded] = []
     with pool.progress("examples", total, progress) as step:
-        for graded in pool.ordered(partial(grade, task, model, refine), seen, workers):
-            rows.append(graded)
+        work = partial(grade, task, model, refine)
+        for row in pool.ordered(work, sample.watch(examples), workers):
+            graded.append(row)
             step()
-    if not rows:
+    if not graded:
         raise FabsightError(f"evaluate {task.name}: {data or 'the set'} holds no examples to grade")
-    readable = [row for row in rows if not row.error]
+    rows = [row.metrics for row in graded]
+    readable = [row.metrics for row in graded if not row.error]
     return Report(
         task=task.name,
         model=model_name,
         data=data,
         count=len(rows),
         unreadable=len(rows) - len(readable),
-        metrics=totals(task, [row.metrics for row in rows]),
-        metrics_readable=totals(task, [row.metrics for row in readable]),
-        spread=_spread(task, rows),
-        floor=floor(task, [text for text, _ in truths.most_common(FLOOR_ANSWERS)], sample, workers),
-        intervals=_intervals(task, rows, rng),
-        by_kind=_parts(task, rows, lambda row: row.kind),
-        by_difficulty=_parts(task, rows, lambda row: row.difficulty),
-        seconds_per_example=sum(row.seconds for row in rows) / len(rows),
-        rows=tuple(rows),
+        metrics=totals(task, rows),
+        metrics_readable=totals(task, readable),
+        spread=spread(task, rows),
+        floor=floor(task, sample, workers),
+        intervals=intervals(task, rows, [row.group for row in graded], np.random.default_rng(seed)),
+        by_kind=_by(task, graded, "kind"),
+        by_difficulty=_by(task, graded, "difficulty"),
+        seconds_per_example=sum(row.seconds for row in graded) / len(graded),
+        rows=tuple(graded),
     )
 
 
@@ -169,75 +159,6 @@ def grade(task: Task[Any, Any], model: Model, refine: bool, example: Example[Any
         difficulty=example.difficulty,
         seconds=seconds,
     )
-
-
-def score(task: Task[Any, Any], value: Any, example: Example[Any]) -> Row:
-    """The task's score of a value, one number for each of its metrics.
-
-    Raises:
-        ValueError: The scorer broke its contract.
-    """
-    row = task.score(value, example)
-    if row.keys() != task.metrics.keys():
-        raise ValueError(
-            f"{task.name}.score gave {sorted(row)}; its metrics are {sorted(task.metrics)}"
-        )
-    return {name: float(row[name]) for name in task.metrics}
-
-
-def failure(task: Task[Any, Any], example: Example[Any]) -> Row:
-    """What an unreadable answer to the example scores."""
-    return {name: float(metric.worst_for(example)) for name, metric in task.metrics.items()}
-
-
-def totals(task: Task[Any, Any], rows: Sequence[Row]) -> Totals:
-    """One number per metric: the mean of the rows it applies to, corpus metrics by `summarise`.
-
-    A metric that applies to no row is left out.
-    """
-    if not rows:
-        return {}
-    found = {}
-    summary = task.summarise(rows)
-    for name, metric in task.metrics.items():
-        applies = [row[name] for row in rows if not math.isnan(row[name])]
-        if metric.corpus:
-            found[name] = float(summary[name])
-        elif applies:
-            found[name] = math.fsum(applies) / len(applies)
-    return found
-
-
-def floor(
-    task: Task[Any, Any],
-    answers: Sequence[str],
-    examples: Sequence[Example[Any]],
-    workers: int = 1,
-) -> Totals:
-    """Totals of the constant answer that is best by the headline metric; {} without answers.
-
-    What a model must beat to have looked at the image at all.
-    """
-    found = list(pool.ordered(partial(constant, task, examples), answers, workers))
-    best: Totals = {}
-    sign = 1 if task.metrics[task.headline].better == "higher" else -1
-    for candidate in found:
-        if not best or sign * candidate[task.headline] > sign * best[task.headline]:
-            best = candidate
-    return best
-
-
-def constant(task: Task[Any, Any], examples: Sequence[Example[Any]], text: str) -> Totals:
-    """Totals of giving the same answer to every example."""
-    rows = []
-    for example in examples:
-        try:
-            value = task.parse(text, example.question)
-        except AnswerError:  # not an answer to this question: its classes are others
-            rows.append(failure(task, example))
-            continue
-        rows.append(score(task, value, example))
-    return totals(task, rows)
 
 
 def to_json(report: Report) -> Record:
@@ -262,78 +183,10 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _noting(
-    examples: Iterable[Example[Any]],
-    truths: Counter[str],
-    sample: list[Example[Any]],
-    rng: np.random.Generator,
-) -> Iterator[Example[Any]]:
-    """The examples as they pass, keeping truths and a uniform sample for the floor."""
-    for index, example in enumerate(examples):
-        if example.answer is not None:
-            truths[example.answer] += 1
-        if index < FLOOR_EXAMPLES:
-            sample.append(example)
-        elif (place := int(rng.integers(index + 1))) < FLOOR_EXAMPLES:  # reservoir sampling
-            sample[place] = example
-        yield example
-
-
-def _spread(task: Task[Any, Any], rows: Sequence[Graded]) -> dict[str, Totals]:
+def _by(task: Task[Any, Any], graded: Sequence[Graded], label: str) -> dict[str, Record]:
     found = {}
-    for name, metric in task.metrics.items():
-        values = np.array([row.metrics[name] for row in rows])
-        values = values[~np.isnan(values)]
-        if metric.corpus or not values.size:
-            continue
-        found[name] = {
-            "std": float(values.std()),
-            "median": float(np.median(values)),
-            "p90": float(np.percentile(values, 90)),
-            "count": int(values.size),
-        }
-    return found
-
-
-def _intervals(
-    task: Task[Any, Any], rows: Sequence[Graded], rng: np.random.Generator
-) -> dict[str, list[float]]:
-    """Percentile bootstrap: whole groups are drawn, because examples of one source are alike."""
-    members: dict[str, list[int]] = {}
-    for index, row in enumerate(rows):
-        members.setdefault(row.group or f"\0{index}", []).append(index)
-    groups = [np.array(indices) for indices in members.values()]
-    if len(groups) < 2:
-        return {}
-    names = [name for name, metric in task.metrics.items() if not metric.corpus]
-    values = np.array([[row.metrics[name] for name in names] for row in rows])
-    sums = np.array([np.nansum(values[group], axis=0) for group in groups])
-    counts = np.array([np.count_nonzero(~np.isnan(values[group]), axis=0) for group in groups])
-    means: dict[str, list[float]] = {name: [] for name in task.metrics}
-    for resample in range(RESAMPLES):
-        draw = rng.integers(len(groups), size=len(groups))
-        for name, total, count in zip(names, sums[draw].sum(0), counts[draw].sum(0), strict=True):
-            if count:
-                means[name].append(total / count)
-        if resample < CORPUS_RESAMPLES and len(names) < len(task.metrics):
-            again = [rows[index].metrics for group in draw for index in groups[group]]
-            for name, value in task.summarise(again).items():
-                means[name].append(value)
-    return {name: _percentiles(np.array(found)) for name, found in means.items() if found}
-
-
-def _percentiles(values: np.ndarray) -> list[float]:
-    tail = 50 * (1 - LEVEL)
-    low, high = np.percentile(values, [tail, 100 - tail])
-    return [float(low), float(high)]
-
-
-def _parts(
-    task: Task[Any, Any], rows: Sequence[Graded], label: Callable[[Graded], str]
-) -> dict[str, Record]:
-    found = {}
-    for name in sorted({label(row) for row in rows} - {""}):
-        part = [row for row in rows if label(row) == name]
+    for name in sorted({getattr(row, label) for row in graded} - {""}):
+        part = [row for row in graded if getattr(row, label) == name]
         found[name] = {
             "count": len(part),
             "unreadable": sum(bool(row.error) for row in part),

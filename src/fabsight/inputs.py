@@ -7,8 +7,9 @@ whole (the views of one part) is one input; a file that holds many wafers gives 
 """
 
 import glob
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +49,20 @@ def questions(
         FabsightError: A path, glob or folder without any input; see `find_inputs`.
     """
     for path in find_inputs(task, paths).found:
-        try:
-            for question in task.read([path], context):
-                yield replace(
-                    question, text=text or question.text, golden=golden or question.golden
-                )
-        except FabsightError as error:
-            yield Unreadable(str(path), str(error))
-        except OSError as error:
-            yield Unreadable(str(path), f"read {path}: {error.strerror or error}")
+        yield from read_input(task, path, context, text=text, golden=golden)
+
+
+def read_input(
+    task: Task[Any, Any], path: Path, context: Any, *, text: str = "", golden: Image | None = None
+) -> Iterator[Question[Any] | Unreadable]:
+    """The questions in one input that `find_inputs` found; see `questions`."""
+    try:
+        for question in task.read([path], context):
+            yield replace(question, text=text or question.text, golden=golden or question.golden)
+    except FabsightError as error:
+        yield Unreadable(str(path), str(error))
+    except OSError as error:
+        yield Unreadable(str(path), f"read {path}: {error.strerror or error}")
 
 
 def find_inputs(task: Task[Any, Any], paths: Iterable[Path | str]) -> Inputs:
@@ -71,12 +77,17 @@ def find_inputs(task: Task[Any, Any], paths: Iterable[Path | str]) -> Inputs:
     """
     found: dict[Path, None] = {}
     skipped: dict[Path, None] = {}
+
+    @cache  # a folder of thousands is looked at once, not once per file
+    def is_whole(folder: Path) -> bool:
+        return task.recognises(folder) > 0
+
     for path in paths:
         for match in _matches(Path(path), task.name):
             if not match.is_dir():
-                found[_whole(task, match)] = None
+                found[match.parent if is_whole(match.parent) else match] = None
                 continue
-            inside = _inside(task, match)
+            inside = _inside(task, match, is_whole)
             if not any(inside.values()):
                 raise FabsightError(
                     f"predict {task.name}: folder {match} holds {len(inside)} files and none is "
@@ -97,6 +108,8 @@ def guess_task(path: Path | str, tasks: Mapping[str, Task[Any, Any]]) -> Task[An
     """
     names = ", ".join(tasks)
     for match in _matches(Path(path), "without --task"):
+        if not match.exists():
+            raise FabsightError(f"predict {match}: there is no such file or folder")
         for candidate in (match, *(_files(match) if match.is_dir() else ())):
             sure = {name: task.recognises(candidate) for name, task in tasks.items()}
             best = [name for name, share in sure.items() if share == max(sure.values()) > 0]
@@ -127,14 +140,11 @@ def _files(folder: Path) -> list[Path]:
     )
 
 
-def _inside(task: Task[Any, Any], folder: Path) -> dict[Path, bool]:
+def _inside(
+    task: Task[Any, Any], folder: Path, is_whole: Callable[[Path], bool]
+) -> dict[Path, bool]:
     """Each input of a folder, a file or a folder that is one, and whether it is recognised."""
-    if task.recognises(folder) > 0:
+    if is_whole(folder):
         return {folder: True}
-    whole = {path: _whole(task, path) for path in _files(folder)}
-    return {unit: unit.is_dir() or task.recognises(unit) > 0 for unit in whole.values()}
-
-
-def _whole(task: Task[Any, Any], path: Path) -> Path:
-    """The folder of a file where the task recognises that as one input, else the file."""
-    return path.parent if task.recognises(path.parent) > 0 else path
+    whole = dict.fromkeys(path.parent if is_whole(path.parent) else path for path in _files(folder))
+    return {path: path.is_dir() or task.recognises(path) > 0 for path in whole}

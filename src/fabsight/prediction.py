@@ -1,6 +1,6 @@
 """predict: files to checked answers.
 
-    path --questions--> Question --predict_one--> Prediction --to_json--> row
+    path --read_input--> Question --predict_one--> Prediction --to_json--> row
 
 The model proposes, the task refines, the verifier says how far to believe it. What cannot be read
 (a file, or what the model wrote) becomes a Prediction with an error: the other inputs go on.
@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from fabsight import pool, settings
 from fabsight.batch import Item
-from fabsight.inputs import Unreadable, find_inputs, questions
+from fabsight.inputs import Unreadable, find_inputs, read_input
 from fabsight.models import Ask, Model, Reply, replies_to
 from fabsight.shards import Record
 from fabsight.task import Check, FabsightError, Image, Prediction, Question, Task
@@ -88,17 +88,15 @@ def failed_item(job: Job, item: Item, message: str) -> list[Record]:
 
 def answers(job: Job, path: Path) -> Iterator[tuple[Question[Any] | None, Prediction]]:
     """Each question of one input with its prediction; None and an error for what is unreadable."""
-    asked = questions(job.task, [path], job.context, text=job.text, golden=job.golden)
-    for question in asked:
+    task, model = job.task, job.model
+    for question in read_input(task, path, job.context, text=job.text, golden=job.golden):
         if isinstance(question, Unreadable):
             yield None, failed(job, question)
-        else:
-            yield (
-                question,
-                predict_one(
-                    job.task, question, job.model, job.model_name, ask=job.ask, refine=job.refine
-                ),
-            )
+            continue
+        prediction = predict_one(
+            task, question, model, job.model_name, ask=job.ask, refine=job.refine
+        )
+        yield question, prediction
 
 
 def predict_one(
