@@ -166,11 +166,11 @@ def _checks(flat: Sequence[Mapping[str, Any]], of: str) -> str:
 
 
 def charts(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    """Histograms of the columns that hold two or more different numbers."""
+    """Histograms of measured columns; whole numbers (indices, counts) are left to the table."""
     figures = []
     for column in columns:
         values = [float(row[column]) for row in rows if is_number(row.get(column))]
-        if len(set(values)) > 1:
+        if len(set(values)) > 1 and not all(value.is_integer() for value in values):
             title, unit = _title_and_unit(column)
             figures.append(histogram(title, values, unit))
     return element("div", "".join(figures[:MOST_CHARTS]), class_="charts") if figures else ""
@@ -180,7 +180,7 @@ def _title_and_unit(column: str) -> tuple[str, str]:
     """A column's name and unit: names end in their unit."""
     name, _, unit = column.rpartition("_")
     if name and unit in ("px", "nm", "um", "s", "deg"):
-        return name.replace("_", " "), unit
+        return f"{name.replace('_', ' ')}, {unit}", unit
     return column.replace("_", " "), ""
 
 

@@ -5,7 +5,7 @@
 2    the command line, a file or a setting cannot be used
 3    the machine: something is not installed, a place cannot be written, memory or disk ran out
 130  interrupted; the message says how to resume
-141  the reader of stdout went away (`fabsight ... | head`)
+141  the reader of stdout went away, as `head` does
 """
 
 import errno

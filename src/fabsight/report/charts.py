@@ -22,7 +22,7 @@ def histogram(title: str, values: Sequence[float], unit: str = "") -> str:
         return ""
     low, high, step = axis(float(known.min()), float(known.max()))
     edges = np.linspace(low, high, _bins(known, high - low) + 1)
-    counts, _ = np.histogram(known, edges)
+    counts, _ = np.histogram(np.clip(known, low, high), edges)  # `axis` may round inwards
     marks = _bars(counts, edges, low, high) + _ticks(low, high, step)
     median = float(np.median(known))
     x = _x(median, low, high)

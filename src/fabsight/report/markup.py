@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 MAX_TABLE_ROWS = 5_000
+LONG_TEXT = 48  # characters; longer cells wrap
 
 
 def escape(text: object) -> str:
@@ -107,7 +108,8 @@ def table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
 def _cell(value: Any, decimals: str | None) -> str:
     """A cell; `decimals` is the format of a column of numbers, None of a column of text."""
     if decimals is None:
-        return element("td", escape(number(value)))
+        text = number(value)
+        return element("td", escape(text), class_="long" if len(text) > LONG_TEXT else False)
     if not is_number(value):
         return element("td", escape(number(value)), class_="num", data_key="")
     text = format(value, decimals) if isinstance(value, float) else str(value)
