@@ -264,6 +264,8 @@ def test_two_writers_do_not_mix(tmp_path):
         yield numbered(0)
         with pytest.raises(FabsightError, match="another process is writing"):
             dataset.write(tmp_path, [numbered(9)], TASK, "x")
+        with pytest.raises(FabsightError, match="another process is writing"):
+            dataset.resume(tmp_path)
         yield numbered(1)
 
     assert dataset.write(tmp_path, nested(), TASK, "x") == 2
@@ -378,6 +380,7 @@ def test_images_with_masks_beside_them_are_a_dataset(tmp_path):
 
 
 def test_folders_that_are_no_dataset_say_so(tmp_path):
+    assert dataset.resume(tmp_path) == dataset.resume(tmp_path / "none") == 0
     with pytest.raises(FabsightError, match="no such folder"):
         list(dataset.read(tmp_path / "none", TASK))
     with pytest.raises(FabsightError, match=r"no examples\.jsonl, and no image with a mask"):

@@ -59,7 +59,7 @@ def write(
             _lock(file, folder)
             for stray in folder.glob(".*.*-????????.tmp"):  # of a killed writer; we hold the lock
                 stray.unlink()
-            index = resume(folder)
+            index = _cut(folder / LINES)
             for example in examples:
                 index += 1
                 record = _record(folder, f"{index:06d}", example, task.context)
@@ -70,10 +70,7 @@ def write(
                     os.fsync(file.fileno())
             os.fsync(file.fileno())
     except OSError as error:
-        raise FabsightError(
-            f"write dataset {folder}: {error.strerror or error}; check that it is a writable "
-            "folder with space"
-        ) from error
+        raise _unwritable(folder, error) from error
     images.replace_file(folder / CARD, _card(folder, task.name, card).encode())
     return index
 
@@ -118,10 +115,21 @@ def count(folder: Path) -> int:
 
 
 def resume(folder: Path) -> int:
-    """How many whole examples `examples.jsonl` holds, after cutting off what a crash left torn."""
-    path = folder / LINES
-    if not path.is_file():
+    """How many whole examples `examples.jsonl` holds, after cutting off what a crash left torn.
+
+    Raises FabsightError when another process writes it.
+    """
+    try:
+        with (folder / LINES).open("rb+") as file:
+            _lock(file, folder)
+            return _cut(folder / LINES)
+    except FileNotFoundError:
         return 0
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _cut(path: Path) -> int:
     whole = kept = 0
     with path.open("rb+") as file:
         for line in file:
@@ -131,6 +139,13 @@ def resume(folder: Path) -> int:
             whole += bool(line.strip())
         file.truncate(kept)
     return whole
+
+
+def _unwritable(folder: Path, error: OSError) -> FabsightError:
+    return FabsightError(
+        f"write dataset {folder}: {error.strerror or error}; check that it is a writable folder "
+        "with space"
+    )
 
 
 def _lock(file: IO[bytes], folder: Path) -> None:
