@@ -6,7 +6,12 @@ import re
 import socket
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# Deadlines of single examples fail on a busy machine; tests that promise a time measure it.
+hypothesis.settings.register_profile("fabsight", deadline=None)
+hypothesis.settings.load_profile("fabsight")
 
 SHARED = Path(__file__).parents[1].parent / "shared" / "data"
 LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1|0\.0\.0\.0|::")

@@ -270,10 +270,10 @@ def bomb_npy():
     ids=["png", "tiff", "tiff 64", "bmp", "webp", "npy"],
 )
 def test_absurd_headers_are_refused_before_decoding(tmp_path, data):
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(FabsightError, match=r"over the limit of 400 Mpx|damaged or cut off"):
         read_bytes(tmp_path, data)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_a_strip_that_inflates_without_end_is_refused(tmp_path):
@@ -365,17 +365,17 @@ def test_large_integers_say_that_they_were_rounded(tmp_path):
 
 @pytest.mark.parametrize("name", LOSSLESS)
 @given(st.data())
-@settings(
-    max_examples=12, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damaged_files_give_an_image_or_one_clear_error(tmp_path, name, data):
     whole = bytearray(LOSSLESS[name][0])
     for _ in range(data.draw(st.integers(0, 4))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     cut = whole[: data.draw(st.integers(1, len(whole)))]
+    start = time.process_time()
     with contextlib.suppress(FabsightError):
         image = read_bytes(tmp_path, bytes(cut), limit_mpx=1)
         assert image.pixels.dtype in (np.uint8, np.uint16, np.float32)
+    assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize("name", [n for n in LOSSLESS if "npy" not in n])
