@@ -1,5 +1,8 @@
 import json
+import os
+import signal
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.toys import BAR, SHADE, TOYS, Bar, bar_write, write_bars
 
+from fabsight.batch import Item
 from fabsight.inputs import Unreadable, find_inputs, guess_task, questions
 from fabsight.models import Ask, Reply, load
-from fabsight.prediction import Job, predict, predict_one, to_json
+from fabsight.prediction import Job, failed_item, predict, predict_one, to_json
 from fabsight.synthesis import synthesize
 from fabsight.task import FabsightError, Image, Question
 
@@ -177,6 +181,8 @@ def test_a_task_that_cannot_be_guessed_is_asked_for(tmp_path):
     with pytest.raises(FabsightError, match="input of bar or other; say --task"):
         guess_task(path, {"bar": BAR, "other": replace(BAR, name="other")})
     (tmp_path / "x.txt").write_text("hello")
+    with pytest.raises(FabsightError, match="there is no such file"):
+        guess_task(tmp_path / "gone.txt", TOYS)
     with pytest.raises(FabsightError, match="no task recognises it; say --task, one of: bar, sh"):
         guess_task(tmp_path / "x.txt", TOYS)
 
@@ -189,6 +195,36 @@ def test_workers_predict_the_same(tmp_path):
         for workers in (1, 2)
     )
     assert one == two
+
+
+def dying(_question):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def dividing(question):
+    return 1 / 0 if question.images[0].pixels[0, 0] else ""
+
+
+def test_an_input_that_kills_its_process_is_an_error_and_the_others_go_on(tmp_path):
+    good, bad = write_bars(tmp_path, 2)
+    np.save(bad, np.zeros((4, 4), np.uint8))
+    deadly = replace(BAR, solve=partial(solve_unless_black, dying))
+    first, second = predict(job(deadly), [bad, good], workers=2)
+    assert first.error.startswith("the process died on this input 2 times (SIGKILL, out of memory?")
+    assert (first.path, second.error) == (str(bad), "")
+    row = failed_item(job(), Item("x.npy", None), "why")[0]
+    assert (list(row), row["error"], row["path"]) == (KEYS, "why", "x.npy")
+
+
+def solve_unless_black(otherwise, question):
+    return BAR.solve(question) if question.images[0].pixels.any() else otherwise(question)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_bug_is_raised_with_its_place(tmp_path, workers):
+    buggy = job(replace(BAR, solve=dividing))
+    with pytest.raises((ZeroDivisionError, RuntimeError), match="division by zero"):
+        list(predict(buggy, write_bars(tmp_path, 1), workers))
 
 
 # --- JSON

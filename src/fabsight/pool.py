@@ -47,7 +47,7 @@ class Failure:
     Attributes:
         message: One sentence: of a `FabsightError` its own, else "ZeroDivisionError: ...".
         trace: The traceback, "" where the process died or the error was a person's.
-        errno: Of an `OSError`, else 0.
+        errno: Of an `OSError` that was raised or that caused it, else 0.
         error: The exception itself where it was raised in this process.
     """
 
@@ -154,12 +154,20 @@ def _attempt(work: Callable[[V], R], index: int, value: V) -> Outcome[R]:
     try:
         result = work(value)
     except FabsightError as error:
-        result = Failure(str(error), error=error)
+        result = Failure(str(error), "", _errno(error), error)
     except Exception as error:  # noqa: BLE001 - handed on with its traceback, never swallowed
-        number = (error.errno or 0) if isinstance(error, OSError) else 0
         message = f"{type(error).__name__}: {error}"
-        result = Failure(message, traceback.format_exc(), number, error)
+        result = Failure(message, traceback.format_exc(), _errno(error), error)
     return Outcome(index, result, perf_counter() - begin)
+
+
+def _errno(error: BaseException | None) -> int:
+    """Of the first `OSError` among an exception and its causes, else 0."""
+    while error is not None:
+        if isinstance(error, OSError):
+            return error.errno or 0
+        error = error.__cause__
+    return 0
 
 
 def _worker(connection: Connection, work: Callable[[Any], Any]) -> None:
