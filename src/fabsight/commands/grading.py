@@ -1,8 +1,8 @@
 """evaluate: a model against labelled data, on the screen or as a run folder with a report."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,17 +56,9 @@ def examples_of(task: Task[Any, Any], grading: Grading) -> Examples:
     folder = Path(grading.data)
     if not folder.is_dir():
         raise FabsightError(f"evaluate {task.name}: there is no dataset folder {folder}")
-    chosen = read_settings(task, grading.settings)
-    names = [name.replace("-", "_") for name in split_settings(grading.settings)]
-    said = {name: getattr(chosen, name) for name in names}
-
-    def examples() -> Iterator[Example[Any]]:
-        for example in dataset.read(folder, task, grading.split or None):
-            question = example.question
-            context = replace(question.context, **said)
-            yield replace(example, question=replace(question, context=context))
-
-    return examples
+    read_settings(task, grading.settings)  # a wrong one is refused before any file is read
+    said = split_settings(grading.settings)
+    return lambda: dataset.read(folder, task, grading.split or None, said)
 
 
 def _say(report: Report, task: Task[Any, Any], console: Console) -> None:
