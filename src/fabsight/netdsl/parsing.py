@@ -78,7 +78,7 @@ def write(program: Program) -> str:
     'CANVAS 64 64\nWIRE 0 12 8 0 0 0 0 H 60\nVIA 8 8.5 2'
     """
     lines = [f"CANVAS {program.width} {program.height}"]
-    lines += [_text(command) for command in canonical(program).commands]
+    lines += [text_of(command) for command in canonical(program).commands]
     return "\n".join(lines)
 
 
@@ -98,7 +98,8 @@ def parse_and_render(text: str, canvas: tuple[int, int] = (256, 256)) -> Mask:
     return render(parse(text))
 
 
-def _text(command: Command) -> str:
+def text_of(command: Command) -> str:
+    """One command as it stands, on one line, numbers to two decimals."""
     match command:
         case Wire(x, y, width, start, end, runs):
             numbers = (x, y, width, start.length, start.width, end.length, end.width)
@@ -108,7 +109,7 @@ def _text(command: Command) -> str:
         case Poly(points):
             return " ".join(("POLY", *(_decimal(v) for point in points for v in point)))
         case Array(nx, ny, dx, dy, commands):
-            inside = " ".join(map(_text, commands))
+            inside = " ".join(map(text_of, commands))
             return f"ARRAY {nx} {ny} {_decimal(dx)} {_decimal(dy)} {{ {inside} }}"
 
 

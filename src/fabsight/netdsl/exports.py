@@ -1,0 +1,136 @@
+"""Programs as files for other tools, and back: text, GDSII, OASIS, SVG, PNG.
+
+Every writer has the shape of `Task.exports`: (question, program, path). The pixel size is that of
+the question's first image. A file appears whole or not at all.
+"""
+
+import base64
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import TypeAlias
+
+from fabsight.netdsl.gdsfile import Kind
+from fabsight.netdsl.gdsii import LAYERS, LayerMap, read_program, write_layout
+from fabsight.netdsl.language import Program
+from fabsight.netdsl.parsing import MAX_TEXT_CHARACTERS, parse, write
+from fabsight.netdsl.rendering import render
+from fabsight.netdsl.settings import LayoutSettings
+from fabsight.netdsl.svg import read_svg, svg_text
+from fabsight.task import FabsightError, Question
+
+LayoutQuestion: TypeAlias = Question[LayoutSettings]
+
+
+def export_text(_question: LayoutQuestion, program: Program, path: Path) -> None:
+    """Write the canonical NetDSL-L2 text."""
+    with _replacing(path) as part:
+        part.write_text(write(program) + "\n", encoding="ascii")
+
+
+def export_gds(
+    question: LayoutQuestion, program: Program, path: Path, layers: LayerMap = LAYERS
+) -> None:
+    """Write GDSII; see `gdsii` for units, cells and layers."""
+    _export_layout(question, program, path, "gds", layers)
+
+
+def export_oas(
+    question: LayoutQuestion, program: Program, path: Path, layers: LayerMap = LAYERS
+) -> None:
+    """Write OASIS; see `gdsii` for units, cells and layers."""
+    _export_layout(question, program, path, "oas", layers)
+
+
+def export_svg(
+    question: LayoutQuestion, program: Program, path: Path, background: bool = False
+) -> None:
+    """Write SVG in px; `background` puts the question's first image below the layout."""
+    picture = _data_uri(question) if background and question.images else ""
+    with _replacing(path) as part:
+        text = svg_text(program, _nm_per_px(question), picture)
+        part.write_text(text, encoding="utf-8")
+
+
+def export_png(_question: LayoutQuestion, program: Program, path: Path) -> None:
+    """Write the mask, 8-bit grey: 255 where there is metal or via, else 0."""
+    from PIL import Image
+
+    with _replacing(path) as part:
+        Image.fromarray(render(program) * 255).save(part, format="PNG")
+
+
+def import_text(path: Path) -> Program:
+    """The program in a text file; AnswerError names line and column."""
+    try:
+        if path.stat().st_size > MAX_TEXT_CHARACTERS:
+            raise FabsightError(f"{path}: over {MAX_TEXT_CHARACTERS} characters: split the layout")
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise FabsightError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise FabsightError(f"{path}: is no text: {error}") from error
+    return parse(text)
+
+
+def import_gds(path: Path) -> Program:
+    """The program in a GDSII file; `gdsii.read_program` takes layers, cell and scale."""
+    return read_program(path, "gds")
+
+
+def import_oas(path: Path) -> Program:
+    """The program in an OASIS file; `gdsii.read_program` takes layers, cell and scale."""
+    return read_program(path, "oas")
+
+
+EXPORTS: Mapping[str, Callable[[LayoutQuestion, Program, Path], None]] = {
+    "netdsl": export_text,
+    "gds": export_gds,
+    "oas": export_oas,
+    "svg": export_svg,
+    "png": export_png,
+}
+IMPORTS: Mapping[str, Callable[[Path], Program]] = {
+    "netdsl": import_text,
+    "gds": import_gds,
+    "oas": import_oas,
+    "svg": read_svg,
+}
+
+
+def _export_layout(
+    question: LayoutQuestion, program: Program, path: Path, kind: Kind, layers: LayerMap
+) -> None:
+    with _replacing(path) as part:
+        write_layout(program, part, kind, _nm_per_px(question), layers)
+
+
+def _nm_per_px(question: LayoutQuestion) -> float | None:
+    return question.images[0].nm_per_px if question.images else None
+
+
+def _data_uri(question: LayoutQuestion) -> str:
+    """The question's first image as an 8-bit PNG in a data URI."""
+    from PIL import Image
+
+    from fabsight.images import to_8bit
+
+    buffer = BytesIO()
+    Image.fromarray(to_8bit(question.images[0])).save(buffer, format="PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A file beside `path` to write to, which then takes its place."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.touch()  # says early, and in the system's words, that the folder cannot be written
+        yield part
+        part.replace(path)
+    except OSError as error:
+        raise FabsightError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,327 @@
+"""Programs to GDSII, OASIS, SVG, PNG and text, and back; files from elsewhere; damaged files."""
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fabsight.netdsl.canonical import canonical
+from fabsight.netdsl.exports import EXPORTS, IMPORTS, export_svg
+from fabsight.netdsl.gdsii import LayerMap, read_program, write_layout
+from fabsight.netdsl.language import NO_CAP, Poly, Program, Run, Via, Wire, straight
+from fabsight.netdsl.parsing import parse, write
+from fabsight.netdsl.rendering import render
+from fabsight.netdsl.settings import LayoutSettings
+from fabsight.netdsl.svg import read_svg, svg_text
+from fabsight.task import AnswerError, FabsightError, Image, Question
+
+gdstk = pytest.importorskip("gdstk")
+
+EVERYTHING = """CANVAS 256 200
+WIRE 0 12 8 0 0 0 0 H 256
+WIRE 12 0 10 0 0 30 14 V 60
+WIRE 100 100 6.35 12 12.2 8 14 H 60 V 60 H -30.25
+WIRE 150 20 4 0 0 0 0 H 40 V 40 H -40 V -41
+WIRE 200 100 5 0 0 0 0 H 20 D 20 30 V 30
+VIA 35.27 40 6
+POLY 200 160 240 170 230.5 190
+ARRAY 3 1 9 0 { VIA 9 170 3 WIRE 9 180 3 0 0 0 0 H 3 V 3 }
+ARRAY 40 4 4.13 9.1 { VIA 30.5 150 1.5 }"""
+
+
+def question(nm_per_px: float | None) -> Question[LayoutSettings]:
+    image = Image(np.full((200, 256), 90, np.uint8), nm_per_px, "user")
+    return Question((image,), "", LayoutSettings())
+
+
+@pytest.mark.parametrize("nm_per_px", [None, 0.87, 2.3, 13.0])
+@pytest.mark.parametrize("kind", ["netdsl", "gds", "oas", "svg"])
+def test_our_own_files_read_back_exactly(tmp_path: Path, kind: str, nm_per_px) -> None:
+    program, path = parse(EVERYTHING), tmp_path / f"a.{kind}"
+    EXPORTS[kind](question(nm_per_px), program, path)
+    data = path.read_bytes()
+    assert canonical(IMPORTS[kind](path)) == canonical(program)
+    EXPORTS[kind](question(nm_per_px), program, path)
+    assert path.read_bytes() == data
+    assert list(tmp_path.iterdir()) == [path]
+
+
+steps = st.integers(1, 4000).map(lambda v: v / 100)
+wires = st.builds(
+    lambda x, y, w, runs: Wire(x, y, w, NO_CAP, NO_CAP, tuple(runs)),
+    steps,
+    steps,
+    steps,
+    st.lists(
+        st.one_of(
+            steps.map(lambda v: Run("H", v, 0.0)),
+            steps.map(lambda v: Run("V", 0.0, -v)),
+            st.builds(lambda x, y: Run("D", x, y), steps, steps),
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+)
+shapes = st.one_of(wires, st.builds(Via, steps, steps, steps))
+
+
+@given(st.lists(shapes, max_size=5), st.sampled_from([None, 0.31, 4.7]))
+@settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_any_program_reads_back_from_layout_files(tmp_path: Path, commands, scale) -> None:
+    program = Program(50, 40, tuple(commands))
+    for kind in ("gds", "oas"):
+        write_layout(program, tmp_path / "a", kind, scale)
+        assert read_program(tmp_path / "a", kind) == canonical(program)
+
+
+@given(st.lists(shapes, max_size=5))
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_program_reads_back_from_svg(tmp_path: Path, commands) -> None:
+    program = Program(50, 40, tuple(commands))
+    (tmp_path / "a").write_text(svg_text(program))
+    assert read_svg(tmp_path / "a") == canonical(program)
+
+
+def test_the_layout_is_in_nm_with_y_up(tmp_path: Path) -> None:
+    program = Program(100, 80, (straight("H", (10.0, 20.0), 30.0, 4.0), Via(50.0, 10.0, 6.0)))
+    write_layout(program, tmp_path / "a.gds", "gds", 2.0)
+    library = gdstk.read_gds(tmp_path / "a.gds", unit=1e-9)
+    (cell,) = library.top_level()
+    by_layer = {polygon.layer: polygon for polygon in cell.polygons}
+    assert np.allclose(by_layer[1].bounding_box(), ((20, 116), (80, 124)))
+    assert by_layer[2].area() == pytest.approx(np.pi * 12**2, rel=5e-3)
+    assert np.allclose(by_layer[0].bounding_box(), ((0, 0), (200, 160)))
+    assert library.precision == pytest.approx(1e-10)
+
+
+def test_layers_can_be_chosen(tmp_path: Path) -> None:
+    layers = LayerMap(metal=(31, 2), via=(41, 0), canvas=(235, 4))
+    program = parse(EVERYTHING)
+    write_layout(program, tmp_path / "a.gds", "gds", 2.0, layers)
+    assert gdstk.read_gds(tmp_path / "a.gds").layers_and_datatypes() == {(31, 2), (41, 0), (235, 4)}
+    assert read_program(tmp_path / "a.gds", "gds", layers) == canonical(program)
+
+
+def edit(path: Path, change) -> None:
+    library = gdstk.read_gds(path)
+    change({cell.name: cell for cell in library.cells}["LAYOUT"])
+    library.write_gds(path)
+
+
+def test_an_edited_polygon_is_read_as_it_is_now(tmp_path: Path) -> None:
+    path = tmp_path / "a.gds"
+    program = Program(64, 64, (straight("H", (8.0, 8.0), 40.0, 4.0), Via(20.0, 40.0, 6.0)))
+    write_layout(program, path, "gds", None)
+    edit(path, lambda cell: [p.translate(0.004, -0.01) for p in cell.polygons if p.layer])
+    moved_wire, moved_via = read_program(path, "gds").commands
+    assert moved_wire == straight("H", (12.0, 18.0), 40.0, 4.0)
+    assert isinstance(moved_via, Via)
+    assert (moved_via.x, moved_via.y) == (24.0, 50.0)
+    assert moved_via.r == pytest.approx(6.0, abs=0.02)
+
+
+def test_an_edited_array_is_read_as_it_is_now(tmp_path: Path) -> None:
+    path = tmp_path / "a.gds"
+    program = parse("CANVAS 64 64\nARRAY 3 2 10 12 { WIRE 8 8 4 0 0 0 0 H 5 }")
+    write_layout(program, path, "gds", None)
+    edit(path, lambda cell: setattr(cell.references[0], "origin", (0.001, 0)))
+    expected = parse("CANVAS 64 64\nARRAY 3 2 10 12 { WIRE 9 8 4 0 0 0 0 H 5 }")
+    assert np.array_equal(render(read_program(path, "gds")), render(expected))
+
+
+def foreign(tmp_path: Path, *elements, cells: int = 1) -> Path:
+    library = gdstk.Library(unit=1e-6, precision=1e-9)
+    for number in range(cells):
+        library.new_cell(f"C{number}").add(*elements)
+    library.write_gds(tmp_path / "foreign.gds")
+    return tmp_path / "foreign.gds"
+
+
+def test_rectangles_paths_circles_and_polygons_from_elsewhere(tmp_path: Path) -> None:
+    path = foreign(
+        tmp_path,
+        gdstk.rectangle((0, 0), (0.2, 0.01), layer=1),
+        gdstk.FlexPath([(0.05, 0.1), (0.1, 0.1), (0.1, 0.15)], 0.01, layer=1, simple_path=True),
+        gdstk.FlexPath(
+            [(0.05, 0.05), (0.1, 0.05)], 0.01, ends="extended", layer=1, simple_path=True
+        ),
+        gdstk.ellipse((0.15, 0.1), 0.02, layer=2, tolerance=1e-4),
+        gdstk.Polygon([(0.15, 0.15), (0.2, 0.2), (0.15, 0.2)], layer=1),
+    )
+    program = read_program(path, "gds")
+    assert write(program).splitlines()[0] == "CANVAS 200 200"
+    kinds = {type(c): c for c in program.commands}
+    assert set(kinds) == {Wire, Via, Poly}
+    assert kinds[Via].r == pytest.approx(20, abs=0.3)
+    lines = write(program).splitlines()
+    assert "WIRE 0 195 10 0 0 0 0 H 200" in lines
+    assert "WIRE 100 50 10 0 0 0 0 V 50 H -50" in lines
+    assert "WIRE 45 150 10 0 0 0 0 H 60" in lines
+    assert "POLY 150 0 150 50 200 0" in lines
+
+
+def test_references_are_written_out_and_bounded(tmp_path: Path) -> None:
+    library = gdstk.Library()
+    leaf = library.new_cell("LEAF").add(gdstk.rectangle((0, 0), (1, 1), layer=1))
+    row = library.new_cell("ROW").add(gdstk.Reference(leaf, columns=4, rows=1, spacing=(2, 2)))
+    top = library.new_cell("TOP")
+    top.add(gdstk.Reference(row, rotation=np.pi / 2, columns=1, rows=3, spacing=(2, 2)))
+    library.write_gds(tmp_path / "a.gds")
+    program = read_program(tmp_path / "a.gds", "gds", nm_per_px=100)
+    assert len(program.commands) == 12
+    top.add(gdstk.Reference(row, columns=30_000, rows=30_000, spacing=(2, 2)))
+    library.write_gds(tmp_path / "a.gds")
+    with pytest.raises(
+        FabsightError, match="'TOP' has 3600000012 shapes with references written o"
+    ):
+        read_program(tmp_path / "a.gds", "gds")
+
+
+def test_a_large_layout_is_scaled_to_fit(tmp_path: Path) -> None:
+    path = foreign(tmp_path, gdstk.rectangle((0, 0), (3000, 1000), layer=5))
+    assert read_program(path, "gds") == canonical(
+        Program(6000, 2000, (straight("H", (0.0, 1000.0), 6000.0, 2000.0),))
+    )
+    assert read_program(path, "gds", nm_per_px=1000).width == 3000
+    with pytest.raises(FabsightError, match="at 1 nm per px the layout is 3000000 x 1000000 px"):
+        read_program(path, "gds", nm_per_px=1.0)
+
+
+def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
+    box = gdstk.rectangle((0, 0), (1, 1), layer=5)
+    with pytest.raises(FabsightError, match=r"has 2 top cells \(C0, C1\): say which with cell="):
+        read_program(foreign(tmp_path, box, cells=2), "gds")
+    assert read_program(tmp_path / "foreign.gds", "gds", cell="C1").commands
+    with pytest.raises(FabsightError, match="has no cell 'X', it has C0, C1"):
+        read_program(tmp_path / "foreign.gds", "gds", cell="X")
+    with pytest.raises(FabsightError, match="has no shapes"):
+        read_program(foreign(tmp_path), "gds")
+    with pytest.raises(
+        FabsightError, match=r"nothing on metal \(1, 0\) .* \(5, 0\), \(6, 0\): say"
+    ):
+        read_program(foreign(tmp_path, box, gdstk.rectangle((0, 0), (1, 1), layer=6)), "gds")
+    for kind in ("gds", "oas", "svg", "netdsl"):
+        with pytest.raises(FabsightError, match="cannot be read: No such file"):
+            IMPORTS[kind](tmp_path / "missing")
+    (tmp_path / "a").write_bytes(b"\xff\xfeno")
+    for kind, message in (("gds", "is no GDSII"), ("oas", "is no OASIS"), ("netdsl", "is no text")):
+        with pytest.raises(FabsightError, match=message):
+            IMPORTS[kind](tmp_path / "a")
+
+
+def test_what_cannot_be_written_says_why(tmp_path: Path) -> None:
+    program = parse(EVERYTHING)
+    for kind, export in EXPORTS.items():
+        for path in (tmp_path / "no" / "folder" / "x", tmp_path):
+            with pytest.raises(FabsightError, match="cannot be written: "):
+                export(question(None), program, path)
+        assert kind
+    far = Program(60_000, 60_000, (Via(9.0, 9.0, 2.0),))
+    with pytest.raises(FabsightError, match="too large for GDSII's 32 bits: write OASIS"):
+        EXPORTS["gds"](question(5e3), far, tmp_path / "a.gds")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["gds", "oas"])
+def test_a_damaged_layout_is_a_named_error(tmp_path: Path, kind: str) -> None:
+    """gdstk dies of a few of these (signal 11): the reader must not."""
+    path = tmp_path / f"a.{kind}"
+    EXPORTS[kind](question(2.0), parse(EVERYTHING), path)
+    whole = path.read_bytes()
+    rng = random.Random(7)
+    for trial in range(9):
+        data = bytearray(whole)
+        if trial % 3 == 0:
+            del data[rng.randrange(20, len(data)) :]
+        for _ in range(rng.choice([1, 2, 9])):
+            data[rng.randrange(20, len(data)) if len(data) > 20 else 0] = rng.randrange(256)
+        path.write_bytes(data)
+        try:
+            assert isinstance(IMPORTS[kind](path), Program)
+        except FabsightError as error:
+            assert str(path) in str(error)  # noqa: PT017
+
+
+def test_a_png_is_the_mask(tmp_path: Path) -> None:
+    from PIL import Image as Picture
+
+    program = parse(EVERYTHING)
+    EXPORTS["png"](question(None), program, tmp_path / "a.png")
+    with Picture.open(tmp_path / "a.png") as picture:
+        assert np.array_equal(np.asarray(picture), render(program) * 255)
+
+
+def test_svg_groups_vias_and_may_hold_the_image(tmp_path: Path) -> None:
+    program, path = parse("CANVAS 256 200\nVIA 9 9 2\nWIRE 0 9 2 0 0 0 0 H 9"), tmp_path / "a.svg"
+    export_svg(question(2.5), program, path, background=True)
+    text = path.read_text()
+    metal, via = text.split('<g id="via"')
+    assert 'data-nm-per-px="2.5"' in metal
+    assert '<rect x="0" y="8" width="9" height="2"' in metal
+    assert "data:image/png;base64," in metal
+    assert '<circle cx="9" cy="9" r="2"' in via
+    assert read_svg(path) == canonical(program)
+
+
+def test_svg_shapes_that_were_moved_are_read_where_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "a.svg"
+    program = parse("CANVAS 64 64\nVIA 9 9 2\nWIRE 0 9 2 0 0 0 0 H 9\nPOLY 20 20 40 20 30 40")
+    text = svg_text(program)
+    for old, new in (('cx="9"', 'cx="11"'), ('x="0"', 'x="3"'), ("M40 20L", "M44 20L")):
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text)
+    expected = "CANVAS 64 64\nVIA 11 9 2\nWIRE 3 9 2 0 0 0 0 H 9\nPOLY 20 20 44 20 30 40"
+    assert read_svg(path) == canonical(parse(expected))
+
+
+SVG = '<svg viewBox="0 0 64 64">'
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("nothing", "is no SVG"),
+        ("<svg/>", "line 1: expected <svg"),
+        ('<svg viewBox="0 0 1e9 5"/>', "the view box is no canvas"),
+        (f"{SVG}\n<rect transform='scale(2)'/></svg>", "line 2: <rect> has a transform"),
+        (f"{SVG}\n<use href='#a'/></svg>", "line 2: <use> is not read, only circle, path"),
+        (f"{SVG}<path d='M0 0C1 1 2 2 3 3Z'/></svg>", "path command 'C' is not read"),
+        (f"{SVG}<path d='M0 0 L1'/></svg>", "path command 'L' lacks a number"),
+        (f"{SVG}<path d='M0 0 L1 ?'/></svg>", "cannot read the path data"),
+        (f"{SVG}<rect x='a'/></svg>", "<rect>: could not convert"),
+        (f"{SVG}<circle r='nan'/></svg>", "<circle>: "),
+        (f'<!DOCTYPE a [<!ENTITY b "c">]>{SVG}</svg>', "a document type is not read"),
+    ],
+)
+def test_svg_errors_name_line_and_reason(tmp_path: Path, body: str, message: str) -> None:
+    (tmp_path / "a.svg").write_text(body)
+    with pytest.raises(FabsightError, match=message):
+        read_svg(tmp_path / "a.svg")
+
+
+def test_svg_paths_of_other_programs(tmp_path: Path) -> None:
+    body = (
+        "<g><path d='m 10,10 h 20 v 5 h -20 z M 40 40 50 40 50 50'/><polygon points='1,1 9,1 9,9'/>"
+    )
+    (tmp_path / "a.svg").write_text(f"{SVG}{body}</g></svg>")
+    expected = "POLY 10 10 30 10 30 15 10 15\nPOLY 40 40 50 40 50 50\nPOLY 1 1 9 1 9 9"
+    assert read_svg(tmp_path / "a.svg") == canonical(parse(f"CANVAS 64 64\n{expected}"))
+
+
+def test_text_errors_keep_their_line(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("CANVAS 64 64\nVIA 1")
+    with pytest.raises(AnswerError, match="line 2, column 6"):
+        IMPORTS["netdsl"](tmp_path / "a")
+
+
+def test_a_program_without_a_question_image_has_no_scale(tmp_path: Path) -> None:
+    bare = replace(question(None), images=())
+    EXPORTS["gds"](bare, parse(EVERYTHING), tmp_path / "a.gds")
+    assert IMPORTS["gds"](tmp_path / "a.gds") == canonical(parse(EVERYTHING))
