@@ -9,6 +9,7 @@ from fabsight.report.pictures import Budget, budget, picture
 
 GOOD, DOUBTFUL = 0.8, 0.5  # how the score is coloured; its number is always beside it
 LONGEST_TEXT = 20_000
+MOST_FAILED = 48  # cards without a picture; the list above them says how many there are
 MOST_EVIDENCE = 6
 HIDDEN_FILES = ("input", "overlay")
 
@@ -25,7 +26,8 @@ def gallery(
     whole = budget(count)
     fit = Budget(whole.edge_px, max(1, whole.count * len(rows) // max(count, 1)))
     order = sorted(range(len(rows)), key=lambda i: (_score(rows[i]), i))
-    shown = order[: fit.count]
+    failed = sum(_score(row) < 0 for row in rows)
+    shown = order[: min(failed, MOST_FAILED)] + order[failed : failed + fit.count]
     cards = "".join(card(run, folder, rows[i], i, fit) for i in shown)
     note = "Input left, answer drawn over it right. Failures and the lowest checks come first."
     if len(shown) < len(rows):
