@@ -2,17 +2,16 @@
 
 import difflib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from fabsight.commands.console import OK, Console
 from fabsight.commands.tasks import all_tasks, read_settings, task_named
 from fabsight.task import AnswerError, FabsightError, Question, Task
 
-T = TypeVar("T")
 TEXT = "txt"  # the answer in the task's own language, in every list of formats
 MAX_TEXT_BYTES = 16_000_000
 
@@ -36,24 +35,17 @@ def synthesize(task: str, count: int, seed: int, out: Path, workers: int, consol
     before = dataset.resume(out)
     quiet = False if console.json or console.quiet else None
     todo = max(count - before, 0)
-    with pool.progress("examples", todo, quiet) as step:
-        drawn = synthesize(chosen, todo, seed, start=before, workers=workers)
-        card = {
-            "what": f"random {task} examples with exact truth",
-            "made by": f"fabsight synthesize {task} --seed {seed}",
-            "seed": seed,
-            "licence": "CC0-1.0",
-        }
-        held = dataset.write(out, _stepping(drawn, step), chosen, card)
+    drawn = synthesize(chosen, todo, seed, start=before, workers=workers)
+    card = {
+        "what": f"random {task} examples with exact truth",
+        "made by": f"fabsight synthesize {task} --seed {seed}",
+        "seed": seed,
+        "licence": "CC0-1.0",
+    }
+    held = dataset.write(out, pool.tracked(drawn, "examples", todo, quiet), chosen, card)
     console.emit({"out": out, "task": task, "seed": seed, "count": held, "new": held - before})
     console.say(f"{out}: {held} examples" + (f", {before} of them from before" * bool(before)))
     return OK
-
-
-def _stepping(examples: Iterable[T], step: Callable[[], None]) -> Iterator[T]:
-    for example in examples:
-        yield example
-        step()
 
 
 def _claim(out: Path, purpose: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from fabsight.report.markup import element
 
 JPEG_QUALITY = 84
-FEW_COLOURS = 64
+FEW_COLOURS = 16
 PAGE_BYTES = 24_000_000  # of pictures; the page stays below 30 MB
 WIDEST_PX = 720
 SMALLEST_PX = 160
@@ -45,7 +45,7 @@ def budget(count: int, per_item: int = 2, page_bytes: int = PAGE_BYTES) -> Budge
 
 
 def data_uri(path: Path, edge_px: int) -> str:
-    """The picture at most `edge_px` on its longest side: PNG where it has few colours, else JPEG."""
+    """The picture, at most `edge_px` on its longest side: PNG of few colours, else JPEG."""
     from PIL import Image as PILImage
 
     with PILImage.open(path) as picture:
