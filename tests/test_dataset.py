@@ -390,6 +390,14 @@ def test_folders_that_are_no_dataset_say_so(tmp_path):
         dataset.write(tmp_path / "file", [], TASK, "x")
 
 
+def test_appending_to_a_broken_dataset_names_the_line(tmp_path):
+    folder = hand_written(tmp_path)
+    with (folder / "examples.jsonl").open("a") as file:
+        file.write("nonsense\n")
+    with pytest.raises(FabsightError, match=r"examples\.jsonl:4: this line is no JSON"):
+        dataset.write(folder, [numbered(1)], TASK, "x")
+
+
 def test_a_context_of_another_task_is_refused(tmp_path):
     other = numbered(
         0, question=Question(numbered(0).question.images, "?", context={"edge": "mid"})

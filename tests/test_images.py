@@ -96,6 +96,10 @@ LOSSLESS = {
     "tiff int32": (tiff(GREY16.astype(np.int32)), GREY16),
     "tiff int16 signed": (tiff(GREY8.astype(np.int16) - 9), GREY8.astype(np.float32) - 9),
     "tiff white is zero": (tiff(GREY16, photometric="miniswhite"), 65535 - GREY16),
+    "tiff signed, white is zero": (
+        tiff(GREY8.astype(np.int16), photometric="miniswhite"),
+        -1 - GREY8.astype(np.float32),
+    ),
     "npy grey": (npy(GREY16), GREY16),
     "npy rgb": (npy(RGB8), RGB8),
     "npy fortran": (npy(np.asfortranarray(RGB16)), RGB16),
@@ -339,8 +343,16 @@ def test_the_limit_is_an_argument(tmp_path):
 
 
 def test_a_picture_beyond_pillows_own_limit_is_read(tmp_path, monkeypatch):
+    two = {"save_all": True, "append_images": [pil(GREY8)]}
+    pages = encoded(pil(GREY8), "TIFF", compression="tiff_lzw", **two)
+    singles = [encoded(pil(GREY8), "PNG"), encoded(pil(GREY8), "WEBP", lossless=True)]
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 20)
-    assert np.array_equal(read_bytes(tmp_path, encoded(pil(GREY8), "PNG")).pixels, GREY8)
+    for data in singles:
+        assert np.array_equal(grey(read_bytes(tmp_path, data)), GREY8.astype(np.float32))
+    assert PIL.Image.MAX_IMAGE_PIXELS == 20
+    image = read_bytes(tmp_path, pages, page=1)
+    assert np.array_equal(image.pixels, GREY8)
+    assert image.warnings == ("the file holds 2 pages; page 1 was read",)
 
 
 def test_values_that_are_not_numbers_are_refused(tmp_path):

@@ -36,6 +36,7 @@ CARD = "README.md"
 MASK, GOLDEN = "_mask", "_golden"
 IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp", ".npy")
 SYNC_EVERY = 64  # lines between two flushes to the disk itself
+NO_RECORD = "expected an object {...} with the keys images, question, answer"
 OF_EXAMPLE = ("group", "split", "kind", "difficulty")
 OF_QUESTION = ("description", "source")
 KNOWN = {*OF_EXAMPLE, *OF_QUESTION, "images", "question", "answer", "reference", "golden"}
@@ -90,15 +91,8 @@ def read(
     if not (folder / LINES).is_file():
         yield from (_set(example, task, settings) for example in _masked(folder, task))
         return
-    for number, line in _lines(folder):
-        where = f"{folder / LINES}:{number}"
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise FabsightError(
-                f"{where}: this line is no JSON ({error}); correct or remove it"
-            ) from None
-        if isinstance(record, dict) and split is not None and record.get("split", "") != split:
+    for where, record in _records(folder):
+        if split is not None and (record.get("split") or "") != split:
             continue
         try:
             example = _set(_example(folder, record, task), task, settings)
@@ -163,6 +157,21 @@ def _lines(folder: Path) -> Iterator[tuple[int, bytes]]:
         for number, line in enumerate(file, start=1):
             if line.strip():
                 yield number, line
+
+
+def _records(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Where (file:line) and what each line says."""
+    for number, line in _lines(folder):
+        where = f"{folder / LINES}:{number}"
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise FabsightError(
+                f"{where}: this line is no JSON ({error}); correct or remove it"
+            ) from None
+        if not isinstance(record, dict):
+            raise FabsightError(f"{where}: {NO_RECORD}")
+        yield where, record
 
 
 def _record(folder: Path, stem: str, example: Example[C], context: type[C]) -> dict[str, Any]:
@@ -230,8 +239,7 @@ def _card(folder: Path, task: str, card: str | Mapping[str, Any]) -> str:
         card = f"# {task} dataset\n\n{said}"
     tallies: dict[str, Counter[str]] = {key: Counter() for key in ("split", "kind", "difficulty")}
     total = 0
-    for _, line in _lines(folder):
-        record = json.loads(line)
+    for _, record in _records(folder):
         total += 1
         for key, tally in tallies.items():
             tally[str(record.get(key, "") or "not given")] += 1
@@ -279,9 +287,9 @@ def _reference(path: Path, image: Image) -> Image:
 
 
 def _example(folder: Path, record: Any, task: Task[A, C]) -> Example[C]:
-    """The example of one line."""
+    """The example that a line, or a shot in it, describes."""
     if not isinstance(record, dict):
-        raise FabsightError("expected an object {...} with the keys images, question, answer")
+        raise FabsightError(NO_RECORD)
     for key in ("question", "answer", "reference", "golden", *OF_EXAMPLE, *OF_QUESTION):
         if not isinstance(record.get(key), str | None):
             raise FabsightError(f"{key} is {json.dumps(record[key])[:80]}; write text in quotes")

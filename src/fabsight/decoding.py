@@ -11,7 +11,8 @@ import threading
 import tokenize
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -43,7 +44,7 @@ DECODER_ERRORS = (
     tokenize.TokenError,  # numpy's header parser
     zlib.error,
 )
-_ONE_AT_A_TIME = threading.Lock()  # catching warnings is not thread-safe before Python 3.14
+_ONE_AT_A_TIME = threading.Lock()  # warnings and Pillow's limit belong to the process
 _OTHER_CONTENT = {
     b"GIF8": "a GIF picture",
     b"%PDF": "a PDF document",
@@ -85,7 +86,7 @@ def decode(path: Path, page: int = 0, limit_mpx: float = 400.0) -> Raw:
     empty, no image, damaged, too large, or has no such page.
     """
     reader = _reader(path)
-    with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as heard:
+    with _ONE_AT_A_TIME, _own_limit(), warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         try:
             raw = reader(path, page, limit_mpx)
@@ -97,6 +98,18 @@ def decode(path: Path, page: int = 0, limit_mpx: float = 400.0) -> Raw:
             ) from error
     said = dict.fromkeys(" ".join(str(w.message).split())[:200] for w in heard)
     return Raw(raw.samples, raw.pages, raw.orientation, (*raw.warnings, *said))
+
+
+@contextmanager
+def _own_limit() -> Iterator[None]:
+    """Lift Pillow's limit, one number for the whole process: ours is an argument, checked first."""
+    import PIL.Image
+
+    before, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        PIL.Image.MAX_IMAGE_PIXELS = before
 
 
 def refusal(path: Path, found: str, fix: str) -> FabsightError:
@@ -258,23 +271,20 @@ def _webp_size(head: bytes) -> tuple[int, int]:
 
 
 def _pillow(path: Path, page: int, limit_mpx: float, opener: Callable[[IO[bytes]], Any]) -> Raw:
-    """Decode with one Pillow plugin; its class is called directly, past the global bomb check.
-
-    Pillow's own limit is one number for the process; ours is an argument.
-    """
+    """Decode with one Pillow plugin: whatever the content claims, no other parser is tried."""
     with path.open("rb") as file, opener(file) as image:
         check_size(path, (image.height, image.width), 4, limit_mpx)
         pages = getattr(image, "n_frames", 1)
         check_page(path, page, pages)
         if page:
             image.seek(page)
-        image.load()
         samples, said = pillow_samples(image)
         return Raw(samples, pages, image.getexif().get(274, 1), said)
 
 
 def pillow_samples(image: Any) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The samples of a loaded Pillow image, and a warning where its colours were converted."""
+    """The samples of an opened Pillow image, and a warning where its colours were converted."""
+    image.load()
     mode: str = image.mode
     said: tuple[str, ...] = ()
     if mode in ("CMYK", "LAB", "HSV"):

@@ -52,7 +52,7 @@ def decode(path: Path, page: int, limit_mpx: float) -> Raw:
                 "save it as uncompressed 8- or 16-bit TIFF",
             )
         if frame.photometric == MINISWHITE:
-            samples = inverted(samples, bits)
+            samples = _inverted(samples, bits)
         orientation = frame.tags.valueof(274, 1)
         return Raw(samples, pages, orientation if isinstance(orientation, int) else 1, said)
 
@@ -150,7 +150,6 @@ def _with_pillow(path: Path, page: int, pages: int) -> Raw:
 
     with path.open("rb") as file, TiffImageFile(file) as image:
         image.seek(page)
-        image.load()
         samples, said = pillow_samples(image)
         return Raw(samples, pages, 1, said)
 
@@ -177,11 +176,14 @@ def _read(file: Any, offset: int, count: int) -> bytes:
     return bytes(file.read(count))
 
 
-def inverted(samples: np.ndarray, bits: int) -> np.ndarray:
+def _inverted(samples: np.ndarray, bits: int) -> np.ndarray:
     """Samples of a "white is zero" picture with white as the largest value."""
     if samples.dtype.kind == "f":
         return -samples
-    return np.asarray((1 << bits) - 1 - samples.astype(np.int64), samples.dtype)
+    if samples.dtype.kind == "i":
+        return ~samples
+    flipped: np.ndarray = samples ^ samples.dtype.type((1 << bits) - 1)
+    return flipped
 
 
 def _name(tag: Any) -> str:
