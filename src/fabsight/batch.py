@@ -16,7 +16,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -28,7 +28,6 @@ from fabsight.shards import (
     FORMAT,
     SHARD_ITEMS,
     Record,
-    Shard,
     clear,
     finished,
     join,
@@ -132,10 +131,15 @@ def run(
             return BatchResult(len(items), manifest["failed"], len(items), out / "results.jsonl")
         shards = open_shards(out, len(items))
         resumed = sum(shard.count - len(shard.todo) for shard in shards)
-        with pool.progress("items", len(items), progress) as step:
-            for _ in range(resumed):
-                step()
-            _work_through(items, steps, shards, out, workers, step)
+        todo = [index for shard in shards for index in sorted(shard.todo)]
+        work = partial(_work, steps.work, out)
+        with closing(pool.outcomes(work, (items[index] for index in todo), workers)) as found:
+            for outcome in pool.tracked(found, "items", len(items), progress, resumed):
+                index = todo[outcome.index]
+                records = _records(outcome.result, items[index], steps, out)
+                lasting = [_part(row, volatile=False) for row in records]
+                times = [_part(row, volatile=True) for row in records]
+                shards[index // SHARD_ITEMS].add(index, lasting, times)
         join(out, shards)
     failed = json.loads((out / "manifest.json").read_bytes())["failed"]
     return BatchResult(len(items), failed, resumed, out / "results.jsonl")
@@ -148,31 +152,18 @@ def rows(out: Path) -> Iterator[Record]:
             yield json.loads(row) | json.loads(times)
 
 
-def _work_through(
-    items: Sequence[Item],
-    steps: Steps,
-    shards: Sequence[Shard],
-    out: Path,
-    workers: int,
-    step: Callable[[], None],
-) -> None:
-    todo = [index for shard in shards for index in sorted(shard.todo)]
-    work = partial(_work, steps.work, out)
-    found = pool.outcomes(work, (items[index] for index in todo), workers)
-    for outcome in found:
-        index = todo[outcome.index]
-        if isinstance(outcome.result, pool.Failure):
-            failure = outcome.result
-            if failure.errno in FATAL:
-                raise OSError(failure.errno, os.strerror(failure.errno))
-            _log(out, items[index], failure)
-            records = steps.failed(items[index], failure.message)
-        else:
-            records = outcome.result
-        lasting = [_part(row, volatile=False) for row in records]
-        times = [_part(row, volatile=True) for row in records]
-        shards[index // SHARD_ITEMS].add(index, lasting, times)
-        step()
+def _records(
+    result: list[Record] | pool.Failure, item: Item, steps: Steps, out: Path
+) -> list[Record]:
+    """The rows of an item; of one that failed, those that say so."""
+    if not isinstance(result, pool.Failure):
+        return result
+    if result.errno in FATAL:
+        raise OSError(result.errno, os.strerror(result.errno))
+    if result.trace:
+        with (out / "errors.log").open("a") as file:
+            file.write(f"{item.name}: {result.message}\n{result.trace}\n")
+    return steps.failed(item, result.message)
 
 
 def _work(work: Callable[[Item, Path], list[Record]], out: Path, item: Item) -> list[Record]:
@@ -184,12 +175,6 @@ def _work(work: Callable[[Item, Path], list[Record]], out: Path, item: Item) -> 
 
 def _part(row: Record, volatile: bool) -> Record:
     return {key: value for key, value in row.items() if (key in VOLATILE) == volatile}
-
-
-def _log(out: Path, item: Item, failure: pool.Failure) -> None:
-    if failure.trace:
-        with (out / "errors.log").open("a") as file:
-            file.write(f"{item.name}: {failure.message}\n{failure.trace}\n")
 
 
 def _purpose(items: Sequence[Item], settings: Mapping[str, Any]) -> Record:

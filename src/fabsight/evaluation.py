@@ -115,12 +115,9 @@ def evaluate(
     """
     sample = FloorSample(seed)
     total = len(examples) if isinstance(examples, Sequence) else None
-    graded: list[Graded] = []
-    with pool.progress("examples", total, progress) as step:
-        work = partial(grade, task, model, refine)
-        for row in pool.ordered(work, sample.watch(examples), workers):
-            graded.append(row)
-            step()
+    work = partial(grade, task, model, refine)
+    found = pool.ordered(work, sample.watch(examples), workers)
+    graded = list(pool.tracked(found, "examples", total, progress))
     if not graded:
         raise FabsightError(f"evaluate {task.name}: {data or 'the set'} holds no examples to grade")
     rows = [row.metrics for row in graded]

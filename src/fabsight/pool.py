@@ -13,7 +13,7 @@ import pickle
 import signal
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -80,8 +80,12 @@ class Outcome(Generic[R]):
     seconds: float
 
 
-def outcomes(work: Callable[[V], R], values: Iterable[V], workers: int = 1) -> Iterator[Outcome[R]]:
+def outcomes(
+    work: Callable[[V], R], values: Iterable[V], workers: int = 1
+) -> Generator[Outcome[R], None, None]:
     """An `Outcome` for each value, in the order they finish; few values are held at a time.
+
+    Closing it ends the worker processes.
 
     >>> [outcome.result for outcome in outcomes(abs, [-1, 2])]
     [1, 2]
@@ -125,11 +129,11 @@ def ordered(work: Callable[[V], R], values: Iterable[V], workers: int = 1) -> It
 
 @contextmanager
 def progress(
-    title: str, total: int | None, show: bool | None = None
+    title: str, total: int | None, show: bool | None = None, done: int = 0
 ) -> Iterator[Callable[[], None]]:
     """A bar with the time left on stderr; call what it gives once per finished piece.
 
-    `show` None draws it only where stderr is a terminal.
+    `show` None draws it only where stderr is a terminal; `done` pieces were finished before.
     """
     from rich.console import Console
     from rich.progress import (
@@ -144,8 +148,18 @@ def progress(
     hidden = not (console.is_terminal if show is None else show)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=hidden) as bar:
-        job = bar.add_task(title, total=total)
+        job = bar.add_task(title, total=total, completed=done)
         yield lambda: bar.advance(job)
+
+
+def tracked(
+    values: Iterable[V], title: str, total: int | None, show: bool | None = None, done: int = 0
+) -> Iterator[V]:
+    """The same values, with a `progress` bar that counts them."""
+    with progress(title, total, show, done) as step:
+        for value in values:
+            yield value
+            step()
 
 
 def _attempt(work: Callable[[V], R], index: int, value: V) -> Outcome[R]:
@@ -249,7 +263,9 @@ class _Hand:
         return Outcome(job.index, Failure(message), 0.0)
 
 
-def _parallel(work: Callable[[V], R], values: Iterable[V], workers: int) -> Iterator[Outcome[R]]:
+def _parallel(
+    work: Callable[[V], R], values: Iterable[V], workers: int
+) -> Generator[Outcome[R], None, None]:
     _require_picklable(work)
     jobs = (_Job(index, value) for index, value in enumerate(values))
     again: deque[_Job] = deque()
