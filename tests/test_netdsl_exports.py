@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from fabsight.netdsl.canonical import canonical
 from fabsight.netdsl.exports import EXPORTS, IMPORTS, export_svg
 from fabsight.netdsl.gdsii import LayerMap, read_program, write_layout
-from fabsight.netdsl.language import NO_CAP, Poly, Program, Run, Via, Wire, straight
-from fabsight.netdsl.parsing import parse, write
+from fabsight.netdsl.language import NO_CAP, Poly, Program, Run, Via, Wire, parse, straight, write
 from fabsight.netdsl.rendering import render
 from fabsight.netdsl.settings import LayoutSettings
 from fabsight.netdsl.svg import read_svg, svg_text

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fabsight.netdsl.language import Cap, Poly, Program, Run, Shape, Via, Wire, straight
-from fabsight.netdsl.parsing import parse
+from fabsight.netdsl.language import Cap, Poly, Program, Run, Shape, Via, Wire, parse, straight
 from fabsight.netdsl.rendering import coverage, paint, render
 
 

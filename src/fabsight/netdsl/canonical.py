@@ -21,7 +21,8 @@ Everything is integer arithmetic in hundredths (and, for edges, two-hundredths) 
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
-from fabsight.netdsl.language import (
+from fabsight.netdsl.rendering import Box, primitives
+from fabsight.netdsl.shapes import (
     Array,
     Cap,
     Command,
@@ -33,7 +34,6 @@ from fabsight.netdsl.language import (
     Wire,
     moved,
 )
-from fabsight.netdsl.rendering import Box, primitives
 
 _PER_PX = 100  # the grid of written numbers
 _Size: TypeAlias = tuple[int, int] | None  # canvas in px; None inside an array: nothing is clipped
@@ -49,7 +49,7 @@ _ORDER = (Wire, Via, Poly, Array)
 def canonical(program: Program) -> Program:
     """The same layout in its one order and parametrisation; see the module's text.
 
-    >>> from fabsight.netdsl.language import straight
+    >>> from fabsight.netdsl.shapes import straight
     >>> wire = straight("V", (30, 4), -20, 40)
     >>> canonical(Program(64, 64, (wire, wire))).commands[0].runs
     (Run(axis='H', dx=40.0, dy=0.0),)

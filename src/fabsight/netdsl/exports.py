@@ -14,8 +14,7 @@ from typing import TypeAlias
 
 from fabsight.netdsl.gdsfile import Kind
 from fabsight.netdsl.gdsii import LAYERS, LayerMap, read_program, write_layout
-from fabsight.netdsl.language import Program
-from fabsight.netdsl.parsing import MAX_TEXT_CHARACTERS, parse, write
+from fabsight.netdsl.language import MAX_TEXT_CHARACTERS, Program, parse, write
 from fabsight.netdsl.rendering import render
 from fabsight.netdsl.settings import LayoutSettings
 from fabsight.netdsl.svg import read_svg, svg_text

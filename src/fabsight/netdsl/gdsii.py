@@ -43,8 +43,9 @@ from fabsight.netdsl.language import (
     Shape,
     Via,
     Wire,
+    parse,
+    text_of,
 )
-from fabsight.netdsl.parsing import parse, text_of
 from fabsight.netdsl.rendering import CONVENTIONS, Box, primitives
 from fabsight.task import AnswerError, FabsightError
 

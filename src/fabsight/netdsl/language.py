@@ -1,4 +1,4 @@
-"""The layout language NetDSL-L2: a canvas, the wires and vias drawn on it, and two extensions.
+r"""The layout language NetDSL-L2: its values, and its text: `parse`, `parse_recover`, `write`.
 
     CANVAS w h
     WIRE x0 y0 w_base l_s w_s l_e w_e (H len | V len)+
@@ -7,161 +7,407 @@
     POLY x y x y x y ...                  extension (--extended): a filled polygon
     ... D dx dy ...                       extension (--extended): an oblique run of a wire
 
-Source: Hitachi, arXiv 2606.02434, section 3. `rendering` says exactly which pixels each command
-paints, `parsing` reads and writes the text, `canonical` chooses one program for one geometry.
-Numbers are decimal, in pixels, at most two decimals. docs/netdsl-language.md is the reference.
+Source: Hitachi, arXiv 2606.02434, section 3; docs/netdsl-language.md is the reference. One command
+a line, CANVAS first; the commands of an ARRAY may share a line or span several. A number is
+`[+-]? digits (. digits)?`, no exponent, in px, rounded to two decimals. A ``` fence around the
+whole program is taken off; prose is not a program. A bad line is an error, it never disappears.
 """
 
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+import re
+from collections.abc import Callable
+from typing import NamedTuple, NoReturn
 
-MAX_COORDINATE_PX = 1_000_000.0
-MAX_CANVAS_PX = 65_536
-MAX_COMMANDS = 200_000
+from fabsight.netdsl.canonical import bounds, canonical
+from fabsight.netdsl.rendering import Mask, render
+from fabsight.netdsl.shapes import (
+    MAX_CANVAS_PX,
+    MAX_COMMANDS,
+    MAX_COORDINATE_PX,
+    NO_CAP,
+    Array,
+    Cap,
+    Command,
+    Poly,
+    Program,
+    Run,
+    Shape,
+    Via,
+    Wire,
+    expand,
+    is_extended,
+    is_strict,
+    moved,
+    straight,
+)
+from fabsight.task import AnswerError
 
+__all__ = [
+    "MAX_CANVAS_PX",
+    "MAX_COMMANDS",
+    "MAX_COORDINATE_PX",
+    "MAX_TEXT_CHARACTERS",
+    "NO_CAP",
+    "Array",
+    "Cap",
+    "Command",
+    "Poly",
+    "Program",
+    "Run",
+    "Shape",
+    "Via",
+    "Wire",
+    "expand",
+    "is_extended",
+    "is_strict",
+    "moved",
+    "parse",
+    "parse_and_render",
+    "parse_recover",
+    "straight",
+    "text_of",
+    "write",
+]
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One leg of a wire: horizontal (dy = 0), vertical (dx = 0) or oblique; may be negative."""
-
-    axis: Literal["H", "V", "D"]
-    dx: float
-    dy: float
-
-    @property
-    def length(self) -> float:
-        """Unsigned length in px."""
-        return math.hypot(self.dx, self.dy)
-
-
-@dataclass(frozen=True, slots=True)
-class Cap:
-    """A dogbone end: `length` along the wire, `width` across, in px; 0 0 is none."""
-
-    length: float = 0.0
-    width: float = 0.0
-
-
-NO_CAP = Cap()
-
-
-@dataclass(frozen=True, slots=True)
-class Wire:
-    """A polyline of constant `width`, started at (x, y), with a cap at either end; px."""
-
-    x: float
-    y: float
-    width: float
-    start: Cap
-    end: Cap
-    runs: tuple[Run, ...]
-
-    @property
-    def tip(self) -> tuple[float, float]:
-        """Where the last run ends, (x, y) in px."""
-        return self.x + sum(r.dx for r in self.runs), self.y + sum(r.dy for r in self.runs)
-
-
-@dataclass(frozen=True, slots=True)
-class Via:
-    """A disc: centre (x, y) and radius r in px."""
-
-    x: float
-    y: float
-    r: float
+MAX_TEXT_CHARACTERS = 32_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Poly:
-    """A filled polygon (even-odd), corners in px; extended programs only."""
+def parse(text: str, *, recover: bool = False) -> Program:
+    r"""The program a text describes, numbers rounded to two decimals, order as written.
 
-    points: tuple[tuple[float, float], ...]
+    Args:
+        text: The program, one command a line, CANVAS first.
+        recover: Keep the readable lines of a text that was cut off or has bad lines;
+            `parse_recover` also says which lines were lost.
 
+    Raises:
+        AnswerError: with line and column of the first token that breaks a rule.
 
-@dataclass(frozen=True, slots=True)
-class Array:
-    """`commands` repeated nx times by dx to the right and ny times by dy down."""
-
-    nx: int
-    ny: int
-    dx: float
-    dy: float
-    commands: tuple["Shape", ...]
-
-
-Shape: TypeAlias = Wire | Via | Poly
-Command: TypeAlias = Wire | Via | Poly | Array
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A layout on a canvas of `width` x `height` px."""
-
-    width: int
-    height: int
-    commands: tuple[Command, ...] = ()
-
-    @property
-    def shapes(self) -> tuple[Shape, ...]:
-        """All wires, vias and polygons, arrays written out."""
-        return tuple(_shapes(self.commands))
-
-
-def straight(
-    axis: Literal["H", "V"],
-    begin: tuple[float, float],
-    length: float,
-    width: float,
-    start: Cap = NO_CAP,
-    end: Cap = NO_CAP,
-) -> Wire:
-    """A wire of one run from `begin` (x, y); px.
-
-    >>> straight("H", (0, 12), 256, 8).runs
-    (Run(axis='H', dx=256, dy=0.0),)
+    >>> parse("CANVAS 64 64\nVIA 35 40 6").commands
+    (Via(x=35.0, y=40.0, r=6.0),)
+    >>> parse("CANVAS 64 64\nWIRE 0 12 8 H 64")
+    Traceback (most recent call last):
+    fabsight.task.AnswerError: netdsl line 2, column 13: WIRE needs a number for l_s, got 'H'
     """
-    run = Run("H", length, 0.0) if axis == "H" else Run("V", 0.0, length)
-    return Wire(begin[0], begin[1], width, start, end, (run,))
+    return _read(text, recover)[0]
 
 
-def moved(shape: Shape, dx: float, dy: float) -> Shape:
-    """The same shape, dx to the right and dy down (px)."""
-    if isinstance(shape, Poly):
-        return Poly(tuple((x + dx, y + dy) for x, y in shape.points))
-    return replace(shape, x=shape.x + dx, y=shape.y + dy)
+def parse_recover(text: str) -> tuple[Program, list[AnswerError]]:
+    r"""The readable lines of a text as a program, and one error for each line that was not.
 
+    An ARRAY counts as one line. Raises `AnswerError` when even CANVAS cannot be read.
 
-def is_strict(program: Program) -> bool:
-    """Whether the program is plain NetDSL-L2: no ARRAY, no POLY, no oblique run."""
-    return not any(isinstance(c, Array) for c in program.commands) and not is_extended(program)
-
-
-def is_extended(program: Program) -> bool:
-    """Whether any command is outside NetDSL-L2 with arrays: POLY or an oblique run."""
-    return any(
-        isinstance(s, Poly) or (isinstance(s, Wire) and any(r.axis == "D" for r in s.runs))
-        for s in program.shapes
-    )
-
-
-def expand(program: Program) -> Program:
-    """The same geometry without ARRAY.
-
-    >>> array = Array(2, 1, 10, 0, (Via(5, 5, 2),))
-    >>> expand(Program(32, 32, (array,))).commands
-    (Via(x=5, y=5, r=2), Via(x=15, y=5, r=2))
+    >>> program, errors = parse_recover("CANVAS 64 64\nVIA 8 8 2\nVIA 9")
+    >>> len(program.commands), str(errors[0])
+    (1, 'netdsl line 3, column 6: VIA needs a number for y, got the end of the text')
     """
-    return Program(program.width, program.height, program.shapes)
+    return _read(text, recover=True)
 
 
-def _shapes(commands: tuple[Command, ...]) -> Iterator[Shape]:
-    for command in commands:
-        if isinstance(command, Array):
-            for j in range(command.ny):
-                for i in range(command.nx):
-                    for shape in command.commands:
-                        yield moved(shape, i * command.dx, j * command.dy)
-        else:
-            yield command
+def write(program: Program) -> str:
+    r"""The canonical text of a program, one command a line, without a final newline.
+
+    Equal geometry gives equal text as far as `canonical` can tell. `parse(write(p))` is
+    `canonical(p)`, so `write(parse(write(p)))` is `write(p)`.
+
+    >>> from fabsight.netdsl.language import straight
+    >>> write(Program(64, 64, (Via(8, 8.5, 2), straight("H", (60, 12), -60, 8))))
+    'CANVAS 64 64\nWIRE 0 12 8 0 0 0 0 H 60\nVIA 8 8.5 2'
+    """
+    lines = [f"CANVAS {program.width} {program.height}"]
+    lines += [text_of(command) for command in canonical(program).commands]
+    return "\n".join(lines)
+
+
+def parse_and_render(text: str, canvas: tuple[int, int] = (256, 256)) -> Mask:
+    r"""The mask of a program's text, uint8 0 or 1, shape (height, width): the source's function.
+
+    Args:
+        text: The program.
+        canvas: (width, height) in px for a text that begins without a CANVAS line.
+
+    >>> int(parse_and_render("CANVAS 8 4\nWIRE 0 2 2 0 0 0 0 H 8").sum())
+    16
+    """
+    words = text.split(maxsplit=1)
+    if words and words[0] in _READERS:
+        text = f"CANVAS {canvas[0]} {canvas[1]}\n{text}"
+    return render(parse(text))
+
+
+def text_of(command: Command) -> str:
+    """One command as it stands, on one line, numbers to two decimals."""
+    match command:
+        case Wire(x, y, width, start, end, runs):
+            numbers = (x, y, width, start.length, start.width, end.length, end.width)
+            return " ".join(("WIRE", *map(_decimal, numbers), *map(_run_text, runs)))
+        case Via(x, y, r):
+            return f"VIA {_decimal(x)} {_decimal(y)} {_decimal(r)}"
+        case Poly(points):
+            return " ".join(("POLY", *(_decimal(v) for point in points for v in point)))
+        case Array(nx, ny, dx, dy, commands):
+            inside = " ".join(map(text_of, commands))
+            return f"ARRAY {nx} {ny} {_decimal(dx)} {_decimal(dy)} {{ {inside} }}"
+
+
+def _run_text(run: Run) -> str:
+    if run.axis == "D":
+        return f"D {_decimal(run.dx)} {_decimal(run.dy)}"
+    return f"{run.axis} {_decimal(run.dx if run.axis == 'H' else run.dy)}"
+
+
+def _decimal(value: float) -> str:
+    """Two decimals at most: no trailing zeros, no exponent, no minus zero."""
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+_WORD = re.compile(r"[{}]|[^\s{}]+")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+_FENCE = "```"
+_LINE_END = "\n"
+_SHOWN_CHARACTERS = 40
+_MAX_LENGTH_PX = 2 * MAX_COORDINATE_PX
+
+
+class _Token(NamedTuple):
+    """A word, a brace, the end of a line (a newline) or the end of the text ("")."""
+
+    text: str
+    line: int
+    column: int
+
+
+class _Reader:
+    """The tokens of a text, and how far they were read."""
+
+    def __init__(self, text: str) -> None:
+        if len(text) > MAX_TEXT_CHARACTERS:
+            size = f"{len(text)} characters, {MAX_TEXT_CHARACTERS} are allowed"
+            raise AnswerError(f"netdsl: the text is too long: {size}; split the layout")
+        lines = text.split("\n")
+        filled = [number for number, line in enumerate(lines) if line.strip()]
+        if filled and lines[filled[0]].lstrip().startswith(_FENCE):
+            if lines[filled[-1]].strip() == _FENCE:
+                lines[filled[-1]] = ""
+            lines[filled[0]] = ""
+        self.tokens: list[_Token] = []
+        for number, line in enumerate(lines, start=1):
+            words = [_Token(m[0], number, m.start() + 1) for m in _WORD.finditer(line)]
+            if words:
+                self.tokens += [*words, _Token(_LINE_END, number, len(line.rstrip()) + 1)]
+        last = self.tokens.pop() if self.tokens else _Token("", 1, 1)
+        self.tokens.append(last._replace(text=""))
+        self.position = 0
+
+    @property
+    def next(self) -> _Token:
+        """The token to be read, not taken yet."""
+        return self.tokens[self.position]
+
+    def take(self) -> _Token:
+        """The next token; the end of the text stays where it is."""
+        token = self.next
+        self.position += bool(token.text)
+        return token
+
+    def skip_command(self, begin: int) -> None:
+        """Go to the end of a bad command's line; for an ARRAY left open, of its brace's line."""
+        words = [token.text for token in self.tokens[begin : self.position]]
+        if words[:1] == ["ARRAY"] and words.count("{") > words.count("}"):
+            for ahead in range(self.position, len(self.tokens)):
+                if self.tokens[ahead].text in ("}", "ARRAY", "CANVAS"):
+                    self.position = ahead if self.tokens[ahead].text == "}" else self.position
+                    break
+        while self.next.text not in (_LINE_END, ""):
+            self.position += 1
+
+
+def _read(text: str, recover: bool) -> tuple[Program, list[AnswerError]]:
+    reader = _Reader(text)
+    width, height = _canvas(reader)
+    commands: list[Command] = []
+    errors: list[AnswerError] = []
+    count = 0
+    while reader.next.text:
+        begin = reader.position
+        try:
+            if reader.next.text == _LINE_END:
+                reader.take()
+                continue
+            command = _command(reader)
+            _end_of_line(reader)
+            total = count + _size(command)
+            _check_limits(command, total, reader.tokens[begin])
+            commands.append(command)
+            count = total
+        except AnswerError as error:
+            if not recover:
+                raise
+            errors.append(error)
+            reader.skip_command(begin)
+    return Program(width, height, tuple(commands)), errors
+
+
+def _fail(token: _Token, rule: str) -> NoReturn:
+    """Raise: where, which rule, what was read instead."""
+    got = {_LINE_END: "the end of the line", "": "the end of the text"}.get(token.text)
+    if got is None:
+        cut = "..." if len(token.text) > _SHOWN_CHARACTERS else ""
+        got = repr(token.text[:_SHOWN_CHARACTERS] + cut)
+    place = f"netdsl line {token.line}, column {token.column}"
+    raise AnswerError(f"{place}: {rule}, got {got}", token.line, token.column)
+
+
+def _canvas(reader: _Reader) -> tuple[int, int]:
+    while reader.next.text == _LINE_END:
+        reader.take()
+    if reader.next.text != "CANVAS":
+        _fail(reader.next, "expected 'CANVAS width height' first, and no prose around the program")
+    reader.take()
+    width, height = (_whole(reader, f"CANVAS {name}", MAX_CANVAS_PX) for name in ("w", "h"))
+    if reader.next.text:
+        _end_of_line(reader)
+    return width, height
+
+
+def _command(reader: _Reader) -> Command:
+    token = reader.take()
+    if token.text == "CANVAS":
+        _fail(token, "expected one CANVAS only, on the first line")
+    if token.text not in _READERS:
+        _fail(token, f"expected a command ({', '.join(_READERS)})")
+    return _READERS[token.text](reader)
+
+
+def _wire(reader: _Reader) -> Wire:
+    x, y = (_number(reader, f"WIRE needs a number for {name}") for name in ("x0", "y0"))
+    width = _number(reader, "WIRE needs a number for w_base", above=0)
+    caps = [
+        _number(reader, f"WIRE needs a number for {name}", least=0)
+        for name in ("l_s", "w_s", "l_e", "w_e")
+    ]
+    runs: list[Run] = []
+    while reader.next.text in _AXES:
+        runs.append(_run(reader))
+    if not runs:
+        _fail(reader.next, "WIRE needs a run (H length, V length or D dx dy)")
+    return Wire(x, y, width, Cap(*caps[:2]), Cap(*caps[2:]), tuple(runs))
+
+
+_AXES = ("H", "V", "D")
+
+
+def _run(reader: _Reader) -> Run:
+    token = reader.take()
+    if token.text == "D":
+        dx, dy = (_number(reader, f"run D needs a number for {name}") for name in ("dx", "dy"))
+        run = Run("D", dx, dy)
+    else:
+        length = _number(reader, f"run {token.text} needs a number for its length")
+        run = Run("H", length, 0.0) if token.text == "H" else Run("V", 0.0, length)
+    if run.length == 0:
+        _fail(reader.tokens[reader.position - 1], f"run {token.text} needs a length other than 0")
+    return run
+
+
+def _via(reader: _Reader) -> Via:
+    x, y = (_number(reader, f"VIA needs a number for {name}") for name in ("x", "y"))
+    return Via(x, y, _number(reader, "VIA needs a number for r", above=0))
+
+
+def _poly(reader: _Reader) -> Poly:
+    points: list[tuple[float, float]] = []
+    while len(points) < 3 or _NUMBER.fullmatch(reader.next.text):
+        name = f"of corner {len(points) + 1} (3 at least, x y each)"
+        x = _number(reader, f"POLY needs a number for x {name}")
+        points.append((x, _number(reader, f"POLY needs a number for y {name}")))
+    return Poly(tuple(points))
+
+
+def _array(reader: _Reader) -> Array:
+    nx, ny = (_whole(reader, f"ARRAY {name}", MAX_COMMANDS) for name in ("nx", "ny"))
+    dx, dy = (_number(reader, f"ARRAY needs a number for {name}") for name in ("dx", "dy"))
+    brace = reader.take()
+    if brace.text != "{":
+        _fail(brace, "ARRAY needs '{' before its commands")
+    shapes: list[Shape] = []
+    while reader.next.text != "}":
+        if reader.next.text == _LINE_END:
+            reader.take()
+            continue
+        inner = reader.next
+        if inner.text == "":
+            _fail(inner, "ARRAY needs '}' after its commands")
+        if inner.text == "ARRAY":
+            _fail(inner, "ARRAY cannot stand inside ARRAY, write the inner one out")
+        command = _command(reader)
+        assert not isinstance(command, Array)  # refused two lines up, before it could recurse
+        shapes.append(command)
+    if not shapes:
+        _fail(reader.next, "ARRAY needs a command in its braces")
+    reader.take()
+    return Array(nx, ny, dx, dy, tuple(shapes))
+
+
+_READERS: dict[str, Callable[[_Reader], Command]] = {
+    "WIRE": _wire,
+    "VIA": _via,
+    "ARRAY": _array,
+    "POLY": _poly,
+}
+
+
+def _number(
+    reader: _Reader, rule: str, *, least: float = -_MAX_LENGTH_PX, above: float | None = None
+) -> float:
+    """The next token as a number in px, rounded to two decimals, within its bounds."""
+    token = reader.next
+    if not _NUMBER.fullmatch(token.text):
+        _fail(token, rule)
+    value = round(float(token.text), 2) + 0.0  # the sum turns -0.0 into 0.0
+    if above is not None and value <= above:
+        _fail(token, f"{rule} above {above:g}")
+    if not least <= value <= _MAX_LENGTH_PX:
+        _fail(token, f"{rule} from {least:.0f} to {_MAX_LENGTH_PX:.0f}")
+    reader.take()
+    return value
+
+
+def _whole(reader: _Reader, name: str, most: int) -> int:
+    """The next token as a whole number from 1 to `most`."""
+    token = reader.next
+    # a number of many digits is refused by its length: Python would refuse to convert it
+    if not (token.text.isascii() and token.text.isdigit() and len(token.text) <= len(str(most))):
+        _fail(token, f"{name} needs a whole number from 1 to {most}")
+    if not 1 <= int(token.text) <= most:
+        _fail(token, f"{name} needs a whole number from 1 to {most}")
+    reader.take()
+    return int(token.text)
+
+
+def _end_of_line(reader: _Reader) -> None:
+    token = reader.next
+    if token.text not in (_LINE_END, ""):
+        _fail(token, "expected the end of the line after a complete command")
+    reader.take()
+
+
+def _size(command: Command) -> int:
+    """How many commands this is, an array written out."""
+    if isinstance(command, Array):
+        return command.nx * command.ny * len(command.commands)
+    return 1
+
+
+def _check_limits(command: Command, count: int, token: _Token) -> None:
+    """Refuse a program of too many commands, and a command that reaches too far."""
+    if count > MAX_COMMANDS:
+        rule = f"a program has at most {MAX_COMMANDS} commands, arrays written out"
+        _fail(token, f"{rule}: this one brings them to {count}")
+    shapes = command.commands if isinstance(command, Array) else (command,)
+    x0, y0, x1, y1 = map(list, zip(*map(bounds, shapes), strict=True))
+    reach = max(-min(x0 + y0), *x1, *y1)
+    if isinstance(command, Array):
+        reach += max((command.nx - 1) * abs(command.dx), (command.ny - 1) * abs(command.dy))
+    if reach > MAX_COORDINATE_PX:
+        _fail(token, f"coordinates go to {MAX_COORDINATE_PX:.0f} px: this command to {reach:.0f}")

@@ -27,7 +27,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from fabsight.netdsl.language import Poly, Program, Shape, Via, Wire
+from fabsight.netdsl.shapes import Poly, Program, Shape, Via, Wire
 
 CONVENTIONS = "netdsl-l2/1"
 Mask: TypeAlias = UInt8[np.ndarray, "height width"]
@@ -75,7 +75,7 @@ def primitives(shape: Shape) -> Iterator[Primitive]:
 def render(program: Program, layer: Layer = "all") -> Mask:
     """The binary mask of a program, uint8 0 or 1, shape (height, width).
 
-    >>> from fabsight.netdsl.language import straight
+    >>> from fabsight.netdsl.shapes import straight
     >>> int(render(Program(8, 4, (straight("H", (0, 2), 8, 2),))).sum())
     16
     """

@@ -15,8 +15,17 @@ from xml.parsers import expat
 from xml.sax.saxutils import quoteattr
 
 from fabsight.netdsl.canonical import canonical
-from fabsight.netdsl.language import MAX_COORDINATE_PX, Array, Command, Poly, Program, Shape, Via
-from fabsight.netdsl.parsing import parse, text_of
+from fabsight.netdsl.language import (
+    MAX_COORDINATE_PX,
+    Array,
+    Command,
+    Poly,
+    Program,
+    Shape,
+    Via,
+    parse,
+    text_of,
+)
 from fabsight.netdsl.rendering import CONVENTIONS, Box, Primitive, primitives
 from fabsight.task import AnswerError, FabsightError
 
