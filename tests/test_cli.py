@@ -2,8 +2,11 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from tests.toys import TOYS, write_bars
@@ -14,6 +17,7 @@ from fabsight.commands import benchmarks, console
 from fabsight.commands.options import Verb, settings_as_options
 from fabsight.task import FabsightError
 
+ROOT = Path(__file__).parents[1]
 PREDICTION_KEYS = {
     "path", "task", "model", "text", "answer", "check", "scale", "seconds", "error", "warnings"
 }  # fmt: skip
@@ -416,6 +420,28 @@ def test_a_reader_that_goes_away_is_no_error_message():
         ["bash", "-c", command], env=os.environ | {"CODE": many}, capture_output=True, text=True
     )
     assert (ended.returncode, ended.stderr) == (console.BROKEN_PIPE, "")
+
+
+def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(fabsight_, tmp_path):
+    code = (
+        "import fabsight, sys; from tests.toys import TOYS; fabsight.TASKS = TOYS\n"
+        "from fabsight.cli import main; main(sys.argv[1:])"
+    )
+    arguments = ["synthesize", "bar", "-o", str(tmp_path / "d"), "-n"]
+    command = [sys.executable, "-c", code, *arguments, "100000"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as running:
+        until = time.monotonic() + 30
+        while not (tmp_path / "d" / "000003.png").exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=30)
+    assert running.returncode == console.INTERRUPTED
+    assert "run the same command again" in err
+    assert err.count("\n") == 1
+    held = len((tmp_path / "d" / "examples.jsonl").read_bytes().splitlines())
+    assert fabsight_(*arguments, held + 2)[0] == 0
+    fabsight_("synthesize", "bar", "-o", tmp_path / "whole", "-n", held + 2)
+    assert tree(tmp_path / "d") == tree(tmp_path / "whole")
 
 
 def test_python_dash_m_works():

@@ -75,7 +75,7 @@ def demo(
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
-    """Answer the bundled samples of every task and write one HTML report; no network."""
+    """Answer the bundled samples of every task. One HTML report, no network."""
     from fabsight.demo import demo
 
     return demo(out, Console(json, quiet))
@@ -102,7 +102,7 @@ def predict(
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
-    """Answer questions about images: text, check, measurements; with --out also files to use.
+    """Answer questions about images. Text, check, measurements; with --out files to go on with.
 
     With --out an interrupted run goes on where it stopped when the same command runs again.
     """
@@ -127,7 +127,7 @@ def evaluate(
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
-    """Grade a model on labelled data: metrics with intervals, floors, failures counted as worst."""
+    """Grade a model on labelled data. Intervals, floors, failures counted as worst."""
     from fabsight.commands.grading import Grading, evaluate
 
     grading = Grading(task, data, model, split, tuple(settings))
@@ -162,7 +162,10 @@ def convert(
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
-    """Rewrite an answer in another format: a program as GDSII, a GDSII layout as a program."""
+    """Rewrite an answer in another format. A program as GDSII, a GDSII layout as a program.
+
+    A text file has no pixel size: --nm-per-px 2.5 says it.
+    """
     from fabsight.commands.data import convert
 
     return convert(file, to, out, task, settings, Console(json, quiet))
@@ -175,7 +178,7 @@ def report(
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
-    """Write one self-contained HTML page, and a CSV beside it, about a run."""
+    """Write the HTML page and the CSV of a run. The page is complete in itself."""
     from fabsight.reporting import report
 
     console = Console(json, quiet)
@@ -188,7 +191,7 @@ def report(
 @app.command()
 @guarded
 def doctor(json: Json = False, quiet: Quiet = False) -> int:
-    """Say what is installed, what this machine allows, and how to get what is missing."""
+    """Say what is installed and what is missing. And what this machine allows."""
     from fabsight.doctor import doctor
 
     return doctor(Console(json, quiet))
@@ -203,7 +206,7 @@ def bench(
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
-    """Run the script behind a published number; only from a checkout."""
+    """Run the scripts behind published numbers. Only from a checkout."""
     from fabsight.commands.benchmarks import bench
 
     return bench(name, Console(json, quiet))

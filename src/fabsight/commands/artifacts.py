@@ -2,8 +2,7 @@
 
     answers/NAME/input.png      the input as a person sees it, 8 bits
     answers/NAME/overlay.png    the answer over it
-    answers/NAME/answer.txt     the answer in the task's language
-    answers/NAME/answer.gds     every export of the task
+    answers/NAME/answer.gds     every export of the task, the answer's text among them
     answers/NAME/wires.csv      every table of measurements
     tables/TASK_wires.csv       that table of all inputs, a column naming the input
 
@@ -103,7 +102,7 @@ class Writer:
         if question.images:
             save_png(self._path("input", "input.png"), to_8bit(question.images[0]))
         save_png(self._path("overlay", "overlay.png"), task.draw(question, value))
-        if TEXT not in task.exports:
+        if not {TEXT, task.name} & task.exports.keys():  # else an export holds the text
             write_whole(self._path(TEXT, "answer.txt"), [prediction.text.encode()])
         for name, export in task.exports.items():
             try:

@@ -8,9 +8,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fabsight.commands.console import OK, Console
 from fabsight.commands.tasks import all_tasks, read_settings, task_named
-from fabsight.task import AnswerError, FabsightError, Question, Task
+from fabsight.task import AnswerError, FabsightError, Image, Question, Task
 
 TEXT = "txt"  # the answer in the task's own language, in every list of formats
 MAX_TEXT_BYTES = 16_000_000
@@ -90,7 +92,8 @@ def read_answer(file: Path, task: str, settings: Sequence[str]) -> Source:
     candidates = [task_named(task)] if task else list(all_tasks().values())
     reasons = []
     for candidate in candidates:
-        question = Question((), candidate.prompt, read_settings(candidate, settings), str(file))
+        context = read_settings(candidate, settings)
+        question = Question(_scale(context), candidate.prompt, context, str(file))
         if extension in candidate.imports:
             return Source(candidate, question, candidate.imports[extension](file))
         try:
@@ -98,6 +101,14 @@ def read_answer(file: Path, task: str, settings: Sequence[str]) -> Source:
         except AnswerError as error:
             reasons.append(f"{candidate.name}: {error}")
     raise FabsightError(f"convert {file}: no answer that can be read ({'; '.join(reasons)})")
+
+
+def _scale(context: Any) -> tuple[Image, ...]:
+    """A stand-in for the image that is not there, when the settings know its pixel size."""
+    nm_per_px = getattr(context, "nm_per_px", 0.0)
+    if not nm_per_px:
+        return ()
+    return (Image(np.zeros((1, 1), np.uint8), nm_per_px, "user"),)
 
 
 def write_answer(source: Source, to: str, out: Path) -> str:
