@@ -15,6 +15,7 @@ shown. The page knows no task: it shows texts, tables and pictures.
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from fabsight.report.charts import histogram
@@ -98,13 +99,13 @@ def footer() -> str:
 
 def _summary(rows: Sequence[Record]) -> str:
     failed = sum(bool(row["error"]) for row in rows)
-    scores = sorted(score for row in rows if (score := check_score(row)) is not None)
+    scores = [score for row in rows if (score := check_score(row)) is not None]
     doubtful = sum(score < DOUBTFUL for score in scores)
     scaled = sum(bool((row.get("scale") or {}).get("nm_per_px")) for row in rows)
     items = [
         ("inputs", f"{len(rows):,}", ""),
         ("failed", f"{failed:,}", "bad" if failed else ""),
-        ("median check", number(scores[len(scores) // 2]) if scores else "-", ""),
+        ("median check", number(median(scores)) if scores else "-", ""),
         (f"check below {DOUBTFUL}", f"{doubtful:,}", "warn" if doubtful else ""),
         ("scale known", f"{scaled:,} of {len(rows):,}", ""),
     ]
@@ -155,7 +156,7 @@ def _measurements(run: Path, folder: Path) -> list[tuple[str, str]]:
 
 
 def _checks(flat: Sequence[Mapping[str, Any]], of: str) -> str:
-    columns = columns_of(flat)
+    columns = [c for c in columns_of(flat) if any(row.get(c) not in (None, "") for row in flat)]
     numeric = [c for c in columns if c not in ("path", "folder")]
     return section(
         f"Checks and evidence{of}",

@@ -117,7 +117,8 @@ def write_answer(source: Source, to: str, out: Path) -> str:
     if to == TEXT and TEXT not in exports:
         from fabsight.shards import write_whole
 
-        write_whole(out, [source.task.write(source.value).encode()])
+        text = source.task.write(source.value).rstrip("\n") + "\n"
+        write_whole(out, [text.encode()])
     else:
         exports[_known(to, exports, source.task)](source.question, source.value, out)
     return to

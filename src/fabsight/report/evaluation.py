@@ -48,7 +48,7 @@ def evaluation_page(run: Path, totals: Record, rows: Sequence[Record], footer: s
 def metrics_table(totals: Record) -> str:
     """A row per metric: value, interval, strip, readable only, floor, spread."""
     notes = totals.get("metric_notes", {})
-    heads = ("metric", "value", "95 % interval", "", "readable", "floor", "median", "sd", "p90")
+    heads = ("metric", "value", "95 % interval", "", "readable", "floor", "median", "p90")
     head = "".join(
         element("th", escape(h), scope="col", class_="text" if i in (0, 3) else "num")
         for i, h in enumerate(heads)
@@ -74,7 +74,7 @@ def _metric_row(totals: Record, name: str, note: Record) -> str:
         element("td", strip),
     ]
     rest = (totals.get("metrics_readable", {}).get(name), floor)
-    rest += tuple(spread.get(key) for key in ("median", "std", "p90"))
+    rest += tuple(spread.get(key) for key in ("median", "p90"))
     cells += [element("td", escape(number(each)), class_="num") for each in rest]
     return element("tr", "".join(cells))
 
