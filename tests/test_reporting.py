@@ -287,3 +287,12 @@ def test_a_csv_reads_back_and_never_as_a_formula(tmp_path_factory, rows):
             text = row["a"]
             assert text[:1] not in "=@" or text == ""
     assert [row["b"] for row in read_csv(path)] == [row["b"] for row in rows]
+
+
+def test_a_preview_keeps_small_images_and_bounds_large_ones():
+    from fabsight.task import Image
+
+    small = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    assert np.array_equal(pictures.preview(Image(small))[..., 0], small)
+    large = np.zeros((500, 4096), np.uint16)
+    assert pictures.preview(Image(large)).shape == (125, 1024, 3)

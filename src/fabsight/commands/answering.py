@@ -9,11 +9,11 @@ from typing import Any
 
 from fabsight import models, settings
 from fabsight.batch import Steps, rows, run
-from fabsight.commands.artifacts import answer_item, fail_item, items, pool_tables
+from fabsight.commands.artifacts import answer_item, items, pool_tables
 from fabsight.commands.console import OK, SOME_FAILED, Console, complain, one_line
 from fabsight.commands.tasks import read_settings, task_for
 from fabsight.inputs import Inputs, find_inputs
-from fabsight.prediction import Job, to_json
+from fabsight.prediction import Job, failed_item, to_json
 from fabsight.prediction import predict as predict_all
 from fabsight.task import Prediction
 
@@ -60,7 +60,7 @@ def predict_into(job: Job, found: Sequence[Path], out: Path, workers: int, conso
     """Answer into a run folder, with report; returns how many failed. Goes on where it stopped."""
     from fabsight.reporting import report
 
-    steps = Steps(partial(answer_item, job), partial(fail_item, job))
+    steps = Steps(partial(answer_item, job), partial(failed_item, job))
     said = {
         "task": job.task.name,
         "model": job.model_name,

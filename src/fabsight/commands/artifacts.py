@@ -1,6 +1,6 @@
 """The files an answered input gets in a run folder, and the tables of all inputs together.
 
-    answers/NAME/input.png      the input as a person sees it, 8 bits
+    answers/NAME/input.png      the input as a person sees it: 8 bits, not larger than a screen
     answers/NAME/overlay.png    the answer over it
     answers/NAME/answer.gds     every export of the task, the answer's text among them
     answers/NAME/wires.csv      every table of measurements
@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from fabsight.batch import Item, path_items
-from fabsight.prediction import Job, answers, failed_item, to_json
+from fabsight.prediction import Job, answers, to_json
+from fabsight.report.pictures import preview
 from fabsight.report.tables import csv_bytes
 from fabsight.shards import Record, write_whole
 from fabsight.task import FabsightError, Prediction, Question, Task
@@ -66,58 +67,62 @@ def _unique(name: str, taken: set[str]) -> str:
 
 def answer_item(job: Job, item: Item, run: Path) -> list[Record]:
     """The rows of one input, each with "files"; the work of `batch.run`."""
+    place: Place = item.value
     rows = []
-    for number, (question, prediction) in enumerate(answers(job, item.value.path), 1):
+    for number, (question, prediction) in enumerate(answers(job, place.path), 1):
         row = to_json(prediction)
         if question is not None and not prediction.error:
-            prefix = "" if number == 1 and "#" not in prediction.path else f"{number:04d}-"
-            writer = Writer(run, item.value.folder, prefix)
-            row["files"] = writer.write(job.task, question, prediction)
-            row["warnings"] += writer.warnings
+            prefix = f"{number:04d}-" if "#" in prediction.path else ""
+            stem = f"{place.folder}/{prefix}"
+            (run / place.folder).mkdir(parents=True, exist_ok=True)
+            row["files"] = write_measured(job.task, question, prediction, (run, stem))
+            exported, refused = write_exports(job.task, question, prediction, (run, stem))
+            row["files"] |= exported
+            row["warnings"] += refused
         rows.append(row)
     return rows
 
 
-def fail_item(job: Job, item: Item, message: str) -> list[Record]:
-    """The row of an input whose work broke."""
-    return failed_item(job, item, message)
+def write_measured(
+    task: Task[Any, Any], question: Question[Any], prediction: Prediction, at: tuple[Path, str]
+) -> dict[str, str]:
+    """Pictures, text and tables of one answer: name -> path relative to the run folder.
+
+    `at` is the run folder and what every relative path begins with.
+    """
+    from fabsight.images import save_png
+
+    run, stem = at
+    value = task.parse(prediction.text, question)
+    files = {"overlay": f"{stem}overlay.png"}
+    save_png(run / files["overlay"], task.draw(question, value))
+    if question.images:
+        files["input"] = f"{stem}input.png"
+        save_png(run / files["input"], preview(question.images[0]))
+    if not {TEXT, task.name} & task.exports.keys():  # else an export holds the text
+        files[TEXT] = f"{stem}answer.{TEXT}"
+        write_whole(run / files[TEXT], [prediction.text.encode()])
+    for name, measure in task.tables.items():
+        files[name] = f"{stem}{name}.csv"
+        write_whole(run / files[name], [csv_bytes(measure(question, value))])
+    return files
 
 
-class Writer:
-    """Writes one answer's files and remembers what could not be written in some format."""
-
-    def __init__(self, run: Path, folder: str, prefix: str) -> None:
-        self.run, self.folder, self.prefix = run, folder, prefix
-        self.files: dict[str, str] = {}
-        self.warnings: list[str] = []
-
-    def write(
-        self, task: Task[Any, Any], question: Question[Any], prediction: Prediction
-    ) -> dict[str, str]:
-        """What was written: name -> path relative to the run folder."""
-        from fabsight.images import save_png, to_8bit
-
-        value = task.parse(prediction.text, question)
-        (self.run / self.folder).mkdir(parents=True, exist_ok=True)
-        if question.images:
-            save_png(self._path("input", "input.png"), to_8bit(question.images[0]))
-        save_png(self._path("overlay", "overlay.png"), task.draw(question, value))
-        if not {TEXT, task.name} & task.exports.keys():  # else an export holds the text
-            write_whole(self._path(TEXT, "answer.txt"), [prediction.text.encode()])
-        for name, export in task.exports.items():
-            try:
-                export(question, value, self._path(name, f"answer.{name}"))
-            except FabsightError as error:
-                del self.files[name]
-                self.warnings.append(f"no {name} was written: {error}")
-        for name, measure in task.tables.items():
-            write_whole(self._path(name, f"{name}.csv"), [csv_bytes(measure(question, value))])
-        return self.files
-
-    def _path(self, name: str, file: str) -> Path:
-        relative = f"{self.folder}/{self.prefix}{file}"
-        self.files[name] = relative
-        return self.run / relative
+def write_exports(
+    task: Task[Any, Any], question: Question[Any], prediction: Prediction, at: tuple[Path, str]
+) -> tuple[dict[str, str], list[str]]:
+    """Every export of one answer: format -> relative path, and why some were not written."""
+    run, stem = at
+    value = task.parse(prediction.text, question)
+    files, refused = {}, []
+    for name, export in task.exports.items():
+        try:
+            export(question, value, run / f"{stem}answer.{name}")
+        except FabsightError as error:
+            refused.append(f"no {name} was written: {error}")
+            continue
+        files[name] = f"{stem}answer.{name}"
+    return files, refused
 
 
 def pool_tables(run: Path, rows: Sequence[Mapping[str, Any]], task: Task[Any, Any]) -> None:

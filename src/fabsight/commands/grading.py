@@ -111,13 +111,14 @@ def _pictures(
     task: Task[Any, Any], example: Example[Any], row: Graded, out: Path, index: int
 ) -> dict[str, str]:
     """The input and what is drawn over it, for the page: name -> path in the run folder."""
-    from fabsight.images import save_png, to_8bit
+    from fabsight.images import save_png
+    from fabsight.report.pictures import preview
 
     if not example.question.images:
         return {}
     (out / "worst").mkdir(exist_ok=True)
     files = {"input": f"worst/{index:06d}-input.png"}
-    save_png(out / files["input"], to_8bit(example.question.images[0]))
+    save_png(out / files["input"], preview(example.question.images[0]))
     try:
         value = task.parse(row.text, example.question)
     except AnswerError:

@@ -5,12 +5,16 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from fabsight.report.markup import element
+from fabsight.task import Image, Picture
 
 JPEG_QUALITY = 84
 FEW_COLOURS = 16
 PAGE_BYTES = 24_000_000  # of pictures; the page stays below 30 MB
 WIDEST_PX = 720
+PREVIEW_PX = 1024
 SMALLEST_PX = 160
 
 
@@ -42,6 +46,21 @@ def budget(count: int, per_item: int = 2, page_bytes: int = PAGE_BYTES) -> Budge
         if each * count <= page_bytes:
             return Budget(edge_px, count)
     return Budget(SMALLEST_PX, int(page_bytes // each))
+
+
+def preview(image: Image) -> Picture:
+    """The image as a person sees it: uint8 RGB, at most `PREVIEW_PX` on its longest side."""
+    import cv2
+
+    from fabsight.images import to_8bit
+
+    shown = to_8bit(image)
+    height, width = shown.shape[:2]
+    scale = PREVIEW_PX / max(height, width)
+    if scale >= 1:
+        return shown
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(shown, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def data_uri(path: Path, edge_px: int) -> str:
