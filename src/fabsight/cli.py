@@ -32,7 +32,7 @@ Model = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON lines on stdout and nothing else there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No summary, no progress; errors only.")]
-Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same bytes.")]
 Workers = Annotated[
     int, typer.Option("--workers", "-j", min=1, help="Processes; the result is the same for any.")
 ]
