@@ -1,0 +1,158 @@
+"""Edits of a program with exact truth: process variations and defects, where they are and what.
+
+    widen narrow shift          a wire or via printed larger, smaller, elsewhere; nets as before
+    cut bridge                  an open (one net more), a short between neighbours (one net less)
+    missing_wire missing_via    left out
+    spur mousebite pinhole      metal sticking out, a notch in an edge, a hole; nets as before
+
+Each edit is tried at random places until rendering confirms its effect on the nets, the
+4-connected components of the metal. Rendered with an SEM look, a varied program is a defect image
+whose label and box are exact.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fabsight.netdsl.canonical import canonical
+from fabsight.netdsl.edits import EDITS, Draw
+from fabsight.netdsl.language import Array, Command, Program, Shape, Via, Wire
+from fabsight.netdsl.rendering import Mask, render
+from fabsight.task import FabsightError
+
+TRIES = 40  # places tried for one edit before another kind is taken
+MIN_CHANGED_PX = 4  # fewer changed pixels would be a label without a defect
+KINDS = tuple(EDITS)
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What was done, and where it shows.
+
+    Attributes:
+        kind: One of `KINDS`.
+        box_px: x0, y0, x1, y1 of the pixels that changed, half-open.
+        description: One sentence for a person.
+    """
+
+    kind: str
+    box_px: tuple[int, int, int, int]
+    description: str
+
+
+@dataclass(frozen=True)
+class Variation:
+    """A varied program, canonical, and its edits in the order they were made."""
+
+    program: Program
+    edits: tuple[Edit, ...]
+
+
+def vary(
+    program: Program,
+    rng: np.random.Generator,
+    kinds: Sequence[str] | None = None,
+    count: int = 1,
+) -> Variation:
+    """A program with `count` edits at random places; equal generators give equal edits.
+
+    The boxes of several edits do not touch. An array that is edited is written out.
+
+    Args:
+        program: What to vary.
+        rng: The source of chance.
+        kinds: Which edits, each equally likely; all when None.
+        count: How many.
+
+    Raises:
+        FabsightError: A kind is unknown, or none of the kinds fits the program.
+
+    >>> from fabsight.netdsl.language import straight
+    >>> wires = [straight("H", (0.0, y), 64.0, 8.0) for y in (12.0, 32.0, 52.0)]
+    >>> vary(Program(64, 64, tuple(wires)), np.random.default_rng(0), ["missing_wire"]).edits
+    (Edit(kind='missing_wire', box_px=(0, 48, 64, 56), description='wire of width 8 px left out'),)
+    """
+    wanted = tuple(KINDS) if kinds is None else tuple(kinds)
+    unknown = [kind for kind in wanted if kind not in KINDS]
+    if unknown or not wanted:
+        raise FabsightError(
+            f"vary: {unknown[0] if unknown else 'nothing'!r} is no kind of edit: "
+            f"choose from {', '.join(KINDS)}"
+        )
+    edits: list[Edit] = []
+    current = canonical(program)
+    while len(edits) < count:
+        for kind in rng.permutation(wanted):
+            found = _edit(current, str(kind), rng, edits)
+            if found is not None:
+                current, edit = found
+                edits.append(edit)
+                break
+        else:
+            raise FabsightError(
+                f"vary: none of {', '.join(wanted)} fits this program of "
+                f"{len(program.shapes)} shapes after {len(edits)} edits"
+            )
+    return Variation(current, tuple(edits))
+
+
+def _edit(
+    program: Program, kind: str, rng: np.random.Generator, earlier: Sequence[Edit]
+) -> tuple[Program, Edit] | None:
+    """One edit of this kind with the effect it should have, None when no place was found."""
+    change, nets = EDITS[kind]
+    shapes = program.shapes
+    candidates = [i for i, s in enumerate(shapes) if isinstance(s, Via | Wire)]
+    if not candidates:
+        return None
+    before = render(program, "metal"), render(program, "via")
+    nets_before = _count_nets(before[0])
+    for _ in range(TRIES):
+        index = int(rng.choice(candidates))
+        made = change(Draw(shapes[index], program, rng))
+        if made is None:
+            continue
+        varied = canonical(_replaced(program, index, made[0]))
+        after = render(varied, "metal"), render(varied, "via")
+        box = _changed_box(before, after)
+        if box is None or any(_touch(box, edit.box_px) for edit in earlier):
+            continue
+        if nets is None or _count_nets(after[0]) - nets_before == nets:
+            return varied, Edit(kind, box, made[1])
+    return None
+
+
+def _replaced(program: Program, index: int, shapes: tuple[Shape, ...]) -> Program:
+    """The program with shape number `index` (arrays written out) replaced."""
+    commands: list[Command] = []
+    for command in program.commands:
+        copies = Program(1, 1, (command,)).shapes if isinstance(command, Array) else (command,)
+        if 0 <= index < len(copies):
+            commands += [*copies[:index], *shapes, *copies[index + 1 :]]
+        else:
+            commands.append(command)
+        index -= len(copies)
+    return replace(program, commands=tuple(commands))
+
+
+def _count_nets(metal: Mask) -> int:
+    import cv2
+
+    return int(cv2.connectedComponents(metal, connectivity=4)[0]) - 1
+
+
+def _changed_box(
+    before: tuple[Mask, Mask], after: tuple[Mask, Mask]
+) -> tuple[int, int, int, int] | None:
+    """The box about the pixels that differ in metal or vias, None when too few do."""
+    differs = (before[0] != after[0]) | (before[1] != after[1])
+    rows, columns = np.nonzero(differs)
+    if rows.size < MIN_CHANGED_PX:
+        return None
+    low, high = (columns.min(), rows.min()), (columns.max() + 1, rows.max() + 1)
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def _touch(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> bool:
+    return a[0] <= b[2] and b[0] <= a[2] and a[1] <= b[3] and b[1] <= a[3]
