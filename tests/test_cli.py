@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import make_dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -195,8 +196,6 @@ def test_what_the_parser_refuses_ends_with_2(fabsight_, arguments):
 
 
 def test_switches_and_negations_are_settings(monkeypatch):
-    from dataclasses import make_dataclass, replace
-
     context = make_dataclass("Context", [("fine", bool, True), ("price", float, 1.0)], frozen=True)
     toy = replace(TOYS["bar"], context=context)
     monkeypatch.setattr(fabsight, "TASKS", {"bar": toy}, raising=False)
@@ -367,6 +366,61 @@ def test_demo_leaves_a_folder_with_something_else_alone(fabsight_, bars):
     assert code == console.USAGE
     assert "name another folder" in err
     assert tree(bars) == before
+
+
+# ---- vary
+
+
+@pytest.fixture
+def layouts(fabsight_, monkeypatch, tmp_path):
+    """The command line with a layout task (no solver needed), and a program."""
+    from fabsight.netdsl import exports, language
+    from fabsight.netdsl.settings import LayoutSettings
+
+    def parse(text, _question):
+        return language.parse(text)
+
+    task = replace(TOYS["bar"], name="netdsl", parse=parse, write=language.write)
+    task = replace(task, context=LayoutSettings, imports=exports.IMPORTS, exports=exports.EXPORTS)
+    monkeypatch.setattr(fabsight, "TASKS", {"netdsl": task}, raising=False)
+    wires = "".join(f"WIRE 0 {y} 8 0 0 0 0 H 64\n" for y in (12, 32, 52))
+    (tmp_path / "three.txt").write_text(f"CANVAS 64 64\n{wires}")
+    return fabsight_
+
+
+def test_vary_writes_defects_with_exact_labels_and_goes_on(layouts, tmp_path):
+    program = tmp_path / "three.txt"
+    edits = ("-k", "cut", "-k", "bridge", "--look", "clean")
+    code, _, _ = layouts("vary", program, "-n", 2, *edits, "-o", tmp_path / "v")
+    assert code == 0
+    _, out, _ = layouts("vary", program, "-n", 5, *edits, "-o", tmp_path / "v", "--json")
+    assert (objects(out)[0]["count"], objects(out)[0]["new"]) == (5, 3)
+    layouts("vary", program, "-n", 5, *edits, "-o", tmp_path / "whole")
+    assert tree(tmp_path / "v") == tree(tmp_path / "whole")
+    examples = objects((tmp_path / "v" / "examples.jsonl").read_text())
+    assert {e["kind"] for e in examples} <= {"cut", "bridge"}
+    assert all(e["metadata"]["edits"][0]["box_px"] and e["golden"] for e in examples)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(("-k", "cutt"), "choose from widen"), (("--look", "nice"), "choose from clean")],
+)
+def test_vary_refuses_before_it_writes(layouts, tmp_path, arguments, said):
+    code, _, err = layouts("vary", tmp_path / "three.txt", *arguments, "-o", tmp_path / "v")
+    assert code == console.USAGE
+    assert said in err
+    assert not (tmp_path / "v").exists()
+
+
+def test_a_converted_layout_carries_the_pixel_size_said(layouts, tmp_path):
+    for nm in (2, 5):
+        arguments = ("--to", "gds", "-o", tmp_path / f"{nm}.gds", "--nm-per-px", nm)
+        assert layouts("convert", tmp_path / "three.txt", *arguments)[0] == 0
+    gds = (tmp_path / "2.gds").read_bytes()
+    assert gds != (tmp_path / "5.gds").read_bytes()
+    assert layouts("convert", tmp_path / "2.gds", "--to", "txt", "-o", tmp_path / "back")[0] == 0
+    assert (tmp_path / "back").read_text() == (tmp_path / "three.txt").read_text()
 
 
 # ---- how a process ends

@@ -45,7 +45,7 @@ Settings = Annotated[
         help="A setting of the task, repeatable; --key value works too. docs/cli.md lists them.",
     ),
 ]
-NO_SETTINGS: list[str] = []
+NONE: list[str] = []
 
 
 def _version(wanted: bool | None) -> None:
@@ -98,7 +98,7 @@ def predict(
         typer.Option("--out", "-o", help="A folder for answers, overlays, exports and a report."),
     ] = None,
     workers: Workers = 1,
-    settings: Settings = NO_SETTINGS,
+    settings: Settings = NONE,
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
@@ -123,7 +123,7 @@ def evaluate(
         Path | None, typer.Option("--out", "-o", help="A folder for rows and a report.")
     ] = None,
     workers: Workers = 1,
-    settings: Settings = NO_SETTINGS,
+    settings: Settings = NONE,
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
@@ -158,7 +158,7 @@ def convert(
     to: Annotated[str, typer.Option("--to", help="The format to write, such as gds or svg.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")],
     task: TaskName = "",
-    settings: Settings = NO_SETTINGS,
+    settings: Settings = NONE,
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
@@ -169,6 +169,29 @@ def convert(
     from fabsight.commands.data import convert
 
     return convert(file, to, out, task, settings, Console(json, quiet))
+
+
+@app.command()
+@guarded
+def vary(
+    program: Annotated[Path, typer.Argument(metavar="PROGRAM", help="A layout: text, GDSII, SVG.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The dataset folder to write.")],
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many variants.")] = 10,
+    seed: Seed = 0,
+    kinds: Annotated[
+        list[str], typer.Option("--kind", "-k", help="An edit to make, repeatable; any if not.")
+    ] = NONE,
+    look: Annotated[
+        str, typer.Option("--look", help="How the images look: clean, mild, hard or wild.")
+    ] = "mild",
+    json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Write a layout's variants as defect images. Label, box and program of each are exact."""
+    from fabsight.commands.varying import Wish, vary
+
+    wish = Wish(program, count, seed, tuple(kinds), look)
+    return vary(wish, out, Console(json, quiet))
 
 
 @app.command()

@@ -14,6 +14,7 @@ from fabsight.commands.console import OK, Console
 from fabsight.commands.tasks import all_tasks, read_settings, task_named
 from fabsight.task import AnswerError, FabsightError, Image, Question, Task
 
+MARK = "made-from.json"
 TEXT = "txt"  # the answer in the task's own language, in every list of formats
 MAX_TEXT_BYTES = 16_000_000
 
@@ -33,7 +34,7 @@ def synthesize(task: str, count: int, seed: int, out: Path, workers: int, consol
     from fabsight.synthesis import synthesize
 
     chosen = task_named(task)
-    _claim(out, {"task": task, "seed": seed, "fabsight": version("fabsight")})
+    claim("synthesize", out, {"task": task, "seed": seed, "fabsight": version("fabsight")})
     before = dataset.resume(out)
     quiet = False if console.json or console.quiet else None
     todo = max(count - before, 0)
@@ -50,22 +51,22 @@ def synthesize(task: str, count: int, seed: int, out: Path, workers: int, consol
     return OK
 
 
-def _claim(out: Path, purpose: Mapping[str, Any]) -> None:
+def claim(verb: str, out: Path, purpose: Mapping[str, Any]) -> None:
     """Make the folder this dataset's own, or refuse one that holds something else."""
     from fabsight.shards import write_whole
 
-    mark = out / "synthesis.json"
+    mark = out / MARK
     written = (json.dumps(purpose) + "\n").encode()
     if mark.is_file():
         if mark.read_bytes() != written:
             was = mark.read_text(encoding="utf-8").strip()
             raise FabsightError(
-                f"synthesize: {out} holds a dataset made from {was}, not from "
+                f"{verb}: {out} holds a dataset made from {was}, not from "
                 f"{json.dumps(purpose)}; name another folder, or remove this one"
             )
         return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise FabsightError(f"synthesize: {out} holds something else; name another folder")
+        raise FabsightError(f"{verb}: {out} holds something else; name another folder")
     out.mkdir(parents=True, exist_ok=True)
     write_whole(mark, [written])
 
