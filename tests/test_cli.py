@@ -10,6 +10,8 @@ from dataclasses import make_dataclass, replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.toys import TOYS, write_bars
 
 import fabsight
@@ -209,6 +211,12 @@ def test_switches_and_negations_are_settings(monkeypatch):
         (["--", "--fine"], ["--", "--fine"]),
     ]:
         assert settings_as_options(verb, given) == wanted
+
+
+@given(st.lists(st.sampled_from(["a.png", "--json", "--out", "-o", "x=y", "--out=x", "-", "-3"])))
+def test_arguments_without_settings_are_left_alone(arguments):
+    verb = Verb("predict", {"--set": True, "--out": True, "-o": True, "--json": False})
+    assert settings_as_options(verb, arguments) == arguments
 
 
 def test_version_and_help(fabsight_):

@@ -119,6 +119,13 @@ def test_escaped_text_reads_back_as_itself(text):
     assert page.tags == ["p"]
 
 
+def test_pictures_outside_the_run_folder_are_not_shown(tmp_path):
+    save_png(tmp_path / "secret.png", np.zeros((9, 9, 3), np.uint8))
+    files = {"overlay": "../secret.png", "input": str(tmp_path / "secret.png")}
+    page = page_of(write_run(tmp_path / "run", [result("a.png", files=files)]))
+    assert "img" not in page.tags
+
+
 def test_failures_and_low_checks_come_first_and_are_counted(tmp_path):
     rows = [result("good.png", 0.95), result("poor.png", 0.2), failure("broken.png")]
     page = page_of(write_run(tmp_path, rows))

@@ -71,7 +71,7 @@ def card(run: Path, folder: Path, row: Mapping[str, Any], index: int, fit: Budge
     pictures = [
         shown
         for key, what in (("input", "input"), ("overlay", "answer over input"))
-        if key in files and (shown := picture(run / files[key], fit.edge_px, f"{name}: {what}"))
+        if key in files and (shown := picture(run, files[key], fit.edge_px, f"{name}: {what}"))
     ]
     pair = element("div", "".join(pictures), class_="pair" if len(pictures) == 2 else "pair single")
     title = element("span", escape(name), class_="name", title=str(row["path"])) + _badge(row)

@@ -48,15 +48,15 @@ def budget(count: int, per_item: int = 2, page_bytes: int = PAGE_BYTES) -> Budge
     return Budget(SMALLEST_PX, int(page_bytes // each))
 
 
-def preview(image: Image) -> Picture:
-    """The image as a person sees it: uint8 RGB, at most `PREVIEW_PX` on its longest side."""
+def preview(image: Image, edge_px: int = PREVIEW_PX) -> Picture:
+    """The image as a person sees it: uint8 RGB, at most `edge_px` on its longest side."""
     import cv2
 
     from fabsight.images import to_8bit
 
     shown = to_8bit(image)
     height, width = shown.shape[:2]
-    scale = PREVIEW_PX / max(height, width)
+    scale = edge_px / max(height, width)
     if scale >= 1:
         return shown
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -67,10 +67,9 @@ def data_uri(path: Path, edge_px: int) -> str:
     """The picture, at most `edge_px` on its longest side: PNG of few colours, else JPEG."""
     from PIL import Image as PILImage
 
-    with PILImage.open(path) as picture:
-        small = picture.convert("RGB")
-    if max(small.size) > edge_px:
-        small.thumbnail((edge_px, edge_px), PILImage.Resampling.LANCZOS)
+    from fabsight.images import read
+
+    small = PILImage.fromarray(preview(read(path), edge_px))
     data = io.BytesIO()
     drawn = small.getcolors(FEW_COLOURS) is not None
     if drawn:
@@ -81,10 +80,10 @@ def data_uri(path: Path, edge_px: int) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data.getvalue()).decode()}"
 
 
-def picture(path: Path, edge_px: int, alt: str) -> str:
-    """An <img> with the picture inside, or "" where there is no such file."""
-    if not path.is_file():
+def picture(run: Path, relative: str, edge_px: int, alt: str) -> str:
+    """An <img> with the picture inside; "" where the run folder holds no such file."""
+    path = (run / relative).resolve()
+    if not (path.is_file() and path.is_relative_to(run.resolve())):
         return ""
-    return element("img", src=data_uri(path, edge_px), alt=alt, loading="lazy").removesuffix(
-        "</img>"
-    )
+    shown = element("img", src=data_uri(path, edge_px), alt=alt, loading="lazy")
+    return shown.removesuffix("</img>")
