@@ -202,7 +202,7 @@ def test_switches_and_negations_are_settings(monkeypatch):
     toy = replace(TOYS["bar"], context=context)
     monkeypatch.setattr(fabsight, "TASKS", {"bar": toy}, raising=False)
     verb = Verb("predict", {"--set": True, "--out": True, "-o": True, "--json": False})
-    for given, wanted in [
+    for written, wanted in [
         (["--fine", "a.png"], ["--set", "fine=true", "a.png"]),
         (["--no-fine", "a.png"], ["--set", "fine=false", "a.png"]),
         (["--fine=no"], ["--set", "fine=no"]),
@@ -210,7 +210,7 @@ def test_switches_and_negations_are_settings(monkeypatch):
         (["--out", "--fine", "-o", "--price"], ["--out", "--fine", "-o", "--price"]),
         (["--", "--fine"], ["--", "--fine"]),
     ]:
-        assert settings_as_options(verb, given) == wanted
+        assert settings_as_options(verb, written) == wanted
 
 
 @given(st.lists(st.sampled_from(["a.png", "--json", "--out", "-o", "x=y", "--out=x", "-", "-3"])))
