@@ -153,6 +153,30 @@ def test_equal_names_in_different_folders_do_not_overwrite_each_other(fabsight_,
     assert folders == ["bar_000.npy", "bar_000.npy-2"]
 
 
+def test_tables_are_pooled_and_a_refused_export_is_a_warning(
+    fabsight_, bars, tmp_path, monkeypatch
+):
+    def refuse(_question, bar, _path):
+        raise FabsightError(f"toy: {bar.x} is too far left")
+
+    def widths(_question, bar):
+        return [{"bar": 0, "width_px": bar.width + 0.5}, {"bar": "=1+1", "width_px": None}]
+
+    task = replace(TOYS["bar"], exports={"wide": refuse}, tables={"widths": widths})
+    monkeypatch.setattr(fabsight, "TASKS", {"bar": task})
+    code, _, _ = fabsight_("predict", bars, "-t", "bar", "--out", tmp_path / "run")
+    assert code == 0
+    (first, *_) = objects((tmp_path / "run" / "results.jsonl").read_text())
+    assert "wide" not in first["files"]
+    assert first["files"]["txt"] == "answers/bar_000.npy/answer.txt"
+    assert "no wide was written: toy: " in first["warnings"][-1]
+    table = (tmp_path / "run" / "tables" / "bar_widths.csv").read_text().splitlines()
+    assert table[0] == "input,bar,width_px"
+    assert len(table) == 1 + 2 * 3
+    assert table[2] == "bar_000.npy,'=1+1,"
+    assert "bar widths" in (tmp_path / "run" / "report.html").read_text()
+
+
 # ---- settings and usage
 
 
