@@ -3,12 +3,11 @@
 import os
 import subprocess
 import sys
-import time
 
 HEAVY = ["numpy", "scipy", "cv2", "matplotlib", "PIL", "tifffile", "gdstk", "onnxruntime"]
 HEAVY += ["rich", "jaxtyping", "torch", "transformers", "skimage"]
 START_S = 0.3
-TRIES = 5
+TRIES = 3
 
 
 def run(code):
@@ -41,9 +40,8 @@ def test_the_tests_above_can_fail():
 
 
 def test_help_starts_in_a_fraction_of_a_second():
-    took = []
-    for _ in range(TRIES):
-        began = time.perf_counter()
-        run("from fabsight.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass")
-        took.append(time.perf_counter() - began)
+    # The process's own time: what else the machine does at the moment is not the command line's.
+    code = "from fabsight.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    code += "import time; print('took', time.process_time())"
+    took = [float(run(code).split()[-1]) for _ in range(TRIES)]
     assert min(took) < START_S
