@@ -1,11 +1,13 @@
 """The text of NetDSL-L2: what is read, what is refused and in which words, one text per layout."""
 
+import re
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fabsight.netdsl.arrays import fold_arrays
@@ -86,7 +88,6 @@ def test_writing_changes_no_pixel(program: Program) -> None:
 
 
 @given(programs)
-@settings(max_examples=40)
 def test_writing_changes_no_area(program: Program) -> None:
     drift = np.abs(coverage(parse(write(program))) - coverage(program))
     assert drift.max() < 1e-6
@@ -298,7 +299,6 @@ words = st.sampled_from(
 
 
 @given(st.one_of(st.text(), st.lists(words, max_size=60).map(" ".join)))
-@settings(max_examples=300)
 def test_any_text_gives_a_program_or_a_named_error(text: str) -> None:
     for start in ("", "CANVAS 64 64\n"):
         try:
@@ -383,3 +383,12 @@ def test_folding_is_fast() -> None:
         begin = time.process_time()
         fold_arrays(program)
         assert time.process_time() - begin < bound_s
+
+
+def test_the_examples_of_the_reference_are_true() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "netdsl-language.md").read_text()
+    names: dict[str, object] = {}
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 4
+    for block in blocks:
+        exec(block, names)

@@ -13,7 +13,7 @@ import numpy as np
 from fabsight.netdsl.language import NO_CAP, Program, Run, Shape, Via, Wire, moved, straight
 from fabsight.netdsl.rendering import render
 
-MAX_BRIDGE_PX = 64
+MAX_BRIDGE_PX = 40
 
 
 @dataclass(frozen=True)
