@@ -1,6 +1,7 @@
 """Programs to GDSII, OASIS, SVG, PNG and text, and back; files from elsewhere; damaged files."""
 
 import random
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 from fabsight.netdsl.canonical import canonical
 from fabsight.netdsl.exports import EXPORTS, IMPORTS, export_svg
-from fabsight.netdsl.gdsii import LayerMap, read_program, write_layout
+from fabsight.netdsl.gdsii import LayerMap, write_layout
+from fabsight.netdsl.gdsii_reading import read_program
 from fabsight.netdsl.language import NO_CAP, Poly, Program, Run, Via, Wire, parse, straight, write
 from fabsight.netdsl.rendering import render
 from fabsight.netdsl.settings import LayoutSettings
@@ -324,3 +326,18 @@ def test_a_program_without_a_question_image_has_no_scale(tmp_path: Path) -> None
     bare = replace(question(None), images=())
     EXPORTS["gds"](bare, parse(EVERYTHING), tmp_path / "a.gds")
     assert IMPORTS["gds"](tmp_path / "a.gds") == canonical(parse(EVERYTHING))
+
+
+def test_human_labels_of_a_real_chip_are_read(shared_data: Path) -> None:
+    path = sorted((shared_data / "netdsl" / "emsec_labels").glob("*.svg"))[0]
+    program = read_svg(path)
+    assert (program.width, program.height) == (4096, 3536)
+    text = path.read_text()
+    polygons = [
+        Poly(tuple((float(x), float(y)) for x, y in re.findall(r"([0-9.]+),([0-9.]+)", d)))
+        for d in re.findall(r'<path d="([^"]+)"', text)
+    ]
+    assert len(polygons) > 700
+    assert np.array_equal(render(program, "metal"), render(Program(4096, 3536, tuple(polygons))))
+    assert sum(isinstance(c, Via) for c in program.commands) == text.count("<circle")
+    assert parse(write(program)) == program

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from fabsight.netdsl.gdsfile import Kind
-from fabsight.netdsl.gdsii import LAYERS, LayerMap, read_program, write_layout
+from fabsight.netdsl.gdsii import LAYERS, LayerMap, write_layout
+from fabsight.netdsl.gdsii_reading import read_program
 from fabsight.netdsl.language import MAX_TEXT_CHARACTERS, Program, parse, write
 from fabsight.netdsl.rendering import render
 from fabsight.netdsl.settings import LayoutSettings
@@ -75,12 +76,12 @@ def import_text(path: Path) -> Program:
 
 
 def import_gds(path: Path) -> Program:
-    """The program in a GDSII file; `gdsii.read_program` takes layers, cell and scale."""
+    """The program in a GDSII file; `gdsii_reading.read_program` takes layers, cell and scale."""
     return read_program(path, "gds")
 
 
 def import_oas(path: Path) -> Program:
-    """The program in an OASIS file; `gdsii.read_program` takes layers, cell and scale."""
+    """The program in an OASIS file; `gdsii_reading.read_program` takes layers, cell and scale."""
     return read_program(path, "oas")
 
 

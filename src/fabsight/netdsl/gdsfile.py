@@ -27,6 +27,7 @@ LayerNumber: TypeAlias = tuple[int, int]
 
 TIMEOUT_S = 120
 MAX_MEMORY_BYTES = 4 << 30
+MAX_CORNERS = 5_000_000
 PROPERTY_CHARACTERS = 120  # a GDSII property value holds 126 bytes; longer texts are cut in pieces
 _MAGIC = {"gds": b"\x00\x06\x00\x02", "oas": b"%SEMI-OASIS\r\n"}
 _OASIS_END_BYTES = 256  # OASIS 1.0, 14: the END record is this long and is the last of the file
@@ -179,6 +180,12 @@ def _contents(kind: str, path: str, name: str) -> dict[str, list[Any]]:
     flat = top.copy("flat")
     flat.remove(*(r for r in flat.references if _text(r) and _is_plain(r)))
     flat.flatten()
+    corners = sum(polygon.size for polygon in flat.polygons)
+    if corners > MAX_CORNERS:
+        raise _RefusedError(
+            f"cell {top.name!r} has {corners} corners with references written out, "
+            f"at most {MAX_CORNERS} can be read: cut out a part"
+        )
     outlines = [_plain(polygon) for polygon in flat.polygons]
     paths = []
     for path_ in flat.paths:
