@@ -39,7 +39,7 @@ def question(nm_per_px: float | None) -> Question[LayoutSettings]:
     return Question((image,), "", LayoutSettings())
 
 
-@pytest.mark.parametrize("nm_per_px", [None, 0.87, 2.3, 13.0])
+@pytest.mark.parametrize("nm_per_px", [None, 0.004, 0.87, 2.3, 13.0])
 @pytest.mark.parametrize("kind", ["netdsl", "gds", "oas", "svg"])
 def test_our_own_files_read_back_exactly(tmp_path: Path, kind: str, nm_per_px) -> None:
     program, path = parse(EVERYTHING), tmp_path / f"a.{kind}"
@@ -96,9 +96,9 @@ def test_the_layout_is_in_nm_with_y_up(tmp_path: Path) -> None:
     (cell,) = library.top_level()
     by_layer = {polygon.layer: polygon for polygon in cell.polygons}
     assert np.allclose(by_layer[1].bounding_box(), ((20, 116), (80, 124)))
-    assert by_layer[2].area() == pytest.approx(np.pi * 12**2, rel=5e-3)
+    assert by_layer[2].area() == pytest.approx(np.pi * 12**2, rel=1e-3)
     assert np.allclose(by_layer[0].bounding_box(), ((0, 0), (200, 160)))
-    assert library.precision == pytest.approx(1e-10)
+    assert library.precision == pytest.approx(1e-11)
 
 
 def test_layers_can_be_chosen(tmp_path: Path) -> None:
@@ -184,6 +184,15 @@ def test_references_are_written_out_and_bounded(tmp_path: Path) -> None:
         read_program(tmp_path / "a.gds", "gds")
 
 
+def test_damaged_units_are_refused(tmp_path: Path) -> None:
+    path = foreign(tmp_path, gdstk.rectangle((0, 0), (3000, 1000), layer=1))
+    data = path.read_bytes()
+    units = data.index(b"\x00\x14\x03\x05") + 4  # the UNITS record holds two 8-byte reals
+    path.write_bytes(data[: units + 8] + b"\x7f" + data[units + 9 :])
+    with pytest.raises(FabsightError, match="its units are damaged"):
+        read_program(path, "gds")
+
+
 def test_a_large_layout_is_scaled_to_fit(tmp_path: Path) -> None:
     path = foreign(tmp_path, gdstk.rectangle((0, 0), (3000, 1000), layer=5))
     assert read_program(path, "gds") == canonical(
@@ -223,6 +232,8 @@ def test_what_cannot_be_written_says_why(tmp_path: Path) -> None:
             with pytest.raises(FabsightError, match="cannot be written: "):
                 export(question(None), program, path)
         assert kind
+    with pytest.raises(FabsightError, match="a pixel of -1 nm is not between 0"):
+        EXPORTS["gds"](question(-1.0), program, tmp_path / "a.gds")
     far = Program(60_000, 60_000, (Via(9.0, 9.0, 2.0),))
     with pytest.raises(FabsightError, match="too large for GDSII's 32 bits: write OASIS"):
         EXPORTS["gds"](question(5e3), far, tmp_path / "a.gds")

@@ -28,6 +28,7 @@ LayerNumber: TypeAlias = tuple[int, int]
 TIMEOUT_S = 120
 MAX_MEMORY_BYTES = 4 << 30
 MAX_CORNERS = 5_000_000
+MAX_REACH_NM = 1e12  # a kilometre
 PROPERTY_CHARACTERS = 120  # a GDSII property value holds 126 bytes; longer texts are cut in pieces
 _MAGIC = {"gds": b"\x00\x06\x00\x02", "oas": b"%SEMI-OASIS\r\n"}
 _OASIS_END_BYTES = 256  # OASIS 1.0, 14: the END record is this long and is the last of the file
@@ -82,7 +83,7 @@ def read_layout(path: Path, kind: Kind, cell: str = "") -> Layout:
         FabsightError: The file is damaged, too large, or does not say which cell.
     """
     _check_header(path, kind)
-    command = [sys.executable, "-c", _CHILD, kind, str(path), cell]
+    command = [sys.executable, "-P", "-c", _CHILD, kind, str(path), cell]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     try:
         child = subprocess.run(
@@ -98,6 +99,9 @@ def read_layout(path: Path, kind: Kind, cell: str = "") -> Layout:
     found = json.loads(child.stdout)
     if "error" in found:
         raise FabsightError(f"{path}: {found['error']}")
+    reach_nm = _reach_nm(found)
+    if not reach_nm <= MAX_REACH_NM:
+        raise FabsightError(f"{path}: coordinates reach {reach_nm:g} nm: its units are damaged")
     return Layout(
         tuple(_outline(item) for item in found["outlines"]),
         tuple(Path2D((p[0], p[1]), p[2], _pairs(p[3])) for p in found["paths"]),
@@ -123,6 +127,16 @@ def _check_header(path: Path, kind: Kind) -> None:
         raise FabsightError(f"{path}: is no {_name(kind)} file: it begins with {head!r}")
     if kind == "oas" and end != b"\x02":
         raise FabsightError(f"{path}: this OASIS file is cut short: it has no END record")
+
+
+def _reach_nm(found: dict[str, Any]) -> float:
+    """The largest coordinate; nan where one is nan."""
+    numbers = [item[3] for item in found["outlines"]]
+    numbers += [[item[2], *item[3]] for item in found["paths"]]
+    for _, offsets, outlines in found["fields"]:
+        numbers += [offsets, *(item[3] for item in outlines)]
+    flat = np.array([number for part in numbers for number in part], np.float64)
+    return float(np.abs(flat).max(initial=0.0))
 
 
 def _name(kind: Kind) -> str:

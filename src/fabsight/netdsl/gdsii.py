@@ -1,8 +1,9 @@
 """Programs to GDSII and OASIS.
 
 One cell LAYOUT (an ARRAY is a cell of its own and a reference), y up, the canvas' lower left corner
-at the origin, 1 um user units. Where the pixel size is known the database unit is 0.1 nm; where it
-is not, 1 px is written as 1 nm with a database unit of 0.005 px, and the canvas outline says so.
+at the origin, 1 um user units. Where the pixel size is known the database unit is 0.1 nm or the
+power of ten that is at most 2 % of a pixel; where it is not, 1 px is written as 1 nm with a
+database unit of 0.005 px, and the canvas outline says so.
 Each polygon carries its NetDSL command as a property, so that `gdsii_reading` gives the program
 back exactly. Equal programs give equal bytes.
 """
@@ -34,8 +35,10 @@ from fabsight.netdsl.language import (
 from fabsight.netdsl.rendering import CONVENTIONS, Box, primitives
 from fabsight.task import FabsightError
 
-DBU_NM = 0.1
-DBU_PX = 0.005  # where the pixel size is unknown: the finest step of an edge in NetDSL
+MAX_DBU_NM = 0.1
+MAX_DBU_PX = 0.02
+UNKNOWN_DBU_PX = 0.005  # where the pixel size is unknown: the finest step of an edge in NetDSL
+MIN_NM_PER_PX, MAX_NM_PER_PX = 1e-4, 1e7
 CIRCLE_CORNERS = 64
 _MAX_DATABASE_UNITS = 2**31 - 1
 _TIMESTAMP = datetime(2000, 1, 1)
@@ -79,11 +82,12 @@ def write_layout(
     """Write a program as GDSII or OASIS.
 
     Raises:
-        FabsightError: A coordinate does not fit into GDSII's 32 bits.
+        FabsightError: The pixel size makes no sense, or GDSII's 32 bits do not hold a coordinate.
         OSError: The path cannot be written.
     """
     import gdstk
 
+    check_scale(path, nm_per_px)
     frame = own_frame(program.height, nm_per_px)
     library = gdstk.Library("fabsight", unit=1e-6, precision=frame.dbu_nm * 1e-9)
     cell = library.new_cell("LAYOUT")
@@ -105,10 +109,21 @@ def write_layout(
     library.write_gds(path, max_points=8190, timestamp=_TIMESTAMP)
 
 
+def check_scale(path: Path, nm_per_px: float | None) -> None:
+    """Raise FabsightError unless the pixel size is None or one a microscope can have."""
+    if nm_per_px is not None and not MIN_NM_PER_PX <= nm_per_px <= MAX_NM_PER_PX:
+        raise FabsightError(
+            f"{path}: a pixel of {nm_per_px:g} nm is not between "
+            f"{MIN_NM_PER_PX:g} and {MAX_NM_PER_PX:g} nm: give the right nm_per_px"
+        )
+
+
 def own_frame(height: int, nm_per_px: float | None) -> Frame:
     """The frame of a file of ours: a canvas of `height` px with its lower left corner at 0, 0."""
-    scale, dbu_nm = (1.0, DBU_PX) if nm_per_px is None else (nm_per_px, DBU_NM)
-    return Frame(scale, 0.0, height * scale, dbu_nm)
+    if nm_per_px is None:
+        return Frame(1.0, 0.0, float(height), UNKNOWN_DBU_PX)
+    power = math.floor(math.log10(MAX_DBU_PX * nm_per_px))
+    return Frame(nm_per_px, 0.0, height * nm_per_px, min(10.0**power, MAX_DBU_NM))
 
 
 def canvas_outline(

@@ -15,12 +15,15 @@ import numpy as np
 from fabsight.netdsl.canonical import canonical
 from fabsight.netdsl.gdsfile import Field, Kind, Layout, Outline, Path2D, read_layout
 from fabsight.netdsl.gdsii import (
-    DBU_NM,
     LAYERS,
+    MAX_DBU_NM,
+    MAX_NM_PER_PX,
+    MIN_NM_PER_PX,
     Frame,
     LayerMap,
     array_places,
     canvas_outline,
+    check_scale,
     own_frame,
     shape_outlines,
 )
@@ -64,6 +67,7 @@ def read_program(
     Raises:
         FabsightError: The file cannot be read, or holds nothing on these layers.
     """
+    check_scale(path, nm_per_px)
     layout = read_layout(path, kind, cell)
     header = _header(layout, layers) if nm_per_px is None else None
     if header is not None:
@@ -94,7 +98,7 @@ def _header(layout: Layout, layers: LayerMap) -> tuple[int, int, Frame, Outline]
             program = parse(" ".join(words[1:4]))
         except ValueError:
             continue
-        if scale is not None and not (math.isfinite(scale) and scale > 0):
+        if scale is not None and not MIN_NM_PER_PX <= scale <= MAX_NM_PER_PX:
             continue
         frame = own_frame(program.height, scale)
         expected = canvas_outline(program, scale, frame, layers)
@@ -210,7 +214,7 @@ def _foreign_frame(
             f"{path}: at {scale:g} nm per px the layout is {width} x {height} px, "
             f"at most {MAX_CANVAS_PX} a side: give a larger nm_per_px"
         )
-    return width, height, Frame(scale, float(low[0]), float(high[1]), DBU_NM)
+    return width, height, Frame(scale, float(low[0]), float(high[1]), MAX_DBU_NM)
 
 
 def _wire(path: Path2D, frame: Frame) -> Wire:
