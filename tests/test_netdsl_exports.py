@@ -15,7 +15,7 @@ from fabsight.netdsl.exports import EXPORTS, IMPORTS, export_svg
 from fabsight.netdsl.gdsii import LayerMap, write_layout
 from fabsight.netdsl.gdsii_reading import read_program
 from fabsight.netdsl.language import NO_CAP, Poly, Program, Run, Via, Wire, parse, straight, write
-from fabsight.netdsl.rendering import render
+from fabsight.netdsl.rendering import coverage, render
 from fabsight.netdsl.settings import LayoutSettings
 from fabsight.netdsl.svg import read_svg, svg_text
 from fabsight.task import AnswerError, FabsightError, Image, Question
@@ -352,3 +352,15 @@ def test_human_labels_of_a_real_chip_are_read(shared_data: Path) -> None:
     assert np.array_equal(render(program, "metal"), render(Program(4096, 3536, tuple(polygons))))
     assert sum(isinstance(c, Via) for c in program.commands) == text.count("<circle")
     assert parse(write(program)) == program
+
+
+@given(st.lists(shapes, min_size=1, max_size=5), st.sampled_from([None, 0.31, 4.7]))
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_geometry_says_the_same_as_the_properties(tmp_path: Path, commands, scale) -> None:
+    """What another tool sees of a file of ours: within 1 % of the area."""
+    program, path = Program(50, 40, tuple(commands)), tmp_path / "a.gds"
+    write_layout(program, path, "gds", scale)
+    edit(path, lambda cell: [p.delete_gds_property(1) for p in cell.polygons if p.layer])
+    area = max(coverage(program).sum(), 30.0)
+    apart = np.abs(coverage(read_program(path, "gds")) - coverage(program)).sum()
+    assert apart <= 0.01 * area
