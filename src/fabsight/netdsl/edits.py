@@ -24,6 +24,16 @@ class Draw:
     program: Program
     rng: np.random.Generator
 
+    @property
+    def width(self) -> float:
+        """Width of the wire or diameter of the via in px, 0 for a polygon."""
+        match self.shape:
+            case Wire(width=width):
+                return width
+            case Via(r=r):
+                return 2 * r
+        return 0.0
+
     def between(self, low: float, high: float) -> float:
         """A number in [low, high] in quarters of a px; `low` where the range is empty."""
         first, last = np.ceil(low * 4), np.floor(high * 4)
@@ -40,18 +50,17 @@ Change: TypeAlias = tuple[tuple[Shape, ...], str]  # what takes the shape's plac
 def _resized(draw: Draw, sign: float, word: str) -> Change | None:
     """A wire or via larger or smaller by a quarter to 60 % across, at least 2 px."""
     shape = draw.shape
-    size = 2 * shape.r if isinstance(shape, Via) else getattr(shape, "width", 0.0)
+    size = draw.width
     change = sign * max(draw.between(0.25 * size, 0.6 * size), 2.0)
     if size + change < 2:
         return None
     if isinstance(shape, Via):
         return (replace(shape, r=(size + change) / 2),), f"via {word} by {abs(change):g} px across"
     assert isinstance(shape, Wire)
-    caps = (
+    start, end = (
         replace(cap, width=max(cap.width + change, 0.0)) if cap.length else cap
         for cap in (shape.start, shape.end)
     )
-    start, end = caps
     wire = replace(shape, width=size + change, start=start, end=end)
     return (wire,), f"wire {word} by {abs(change):g} px to {wire.width:g} px"
 
@@ -156,7 +165,7 @@ def _stretch(draw: Draw, length: float) -> _Stretch | None:
 
 def _cut(draw: Draw) -> Change | None:
     """A gap across a wire, of half to one and a half of its width, at least 2 px."""
-    width = getattr(draw.shape, "width", 0.0)
+    width = draw.width
     gap = draw.between(max(2.0, 0.5 * width), max(3.0, 1.5 * width))
     stretch = _stretch(draw, gap)
     if stretch is None:
@@ -169,7 +178,7 @@ def _cut(draw: Draw) -> Change | None:
 
 def _mousebite(draw: Draw) -> Change | None:
     """A notch of a quarter to two thirds of the width in one edge."""
-    width = getattr(draw.shape, "width", 0.0)
+    width = draw.width
     depth = 2 * draw.between(max(1.0, 0.125 * width), 0.325 * width)
     length = draw.between(2.0, max(3.0, width))
     stretch = _stretch(draw, length)
@@ -186,7 +195,7 @@ def _mousebite(draw: Draw) -> Change | None:
 
 def _pinhole(draw: Draw) -> Change | None:
     """A hole that leaves at least 1 px of metal on either side."""
-    width = getattr(draw.shape, "width", 0.0)
+    width = draw.width
     if width < 4:
         return None
     left_out = 2 * draw.between((width + 2) / 4, min(0.4 * width, (width - 1) / 2))
@@ -205,7 +214,7 @@ def _pinhole(draw: Draw) -> Change | None:
 
 def _spur(draw: Draw) -> Change | None:
     """Extra metal on one edge, a quarter to all of the width long."""
-    width = getattr(draw.shape, "width", 0.0)
+    width = draw.width
     reach = draw.between(max(2.0, 0.25 * width), max(3.0, width))
     length = draw.between(2.0, max(3.0, 0.75 * width))
     stretch = _stretch(draw, length)
@@ -223,7 +232,7 @@ def _bridge(draw: Draw) -> Change | None:
     """Metal from a wire straight across to the next net beside it."""
     import cv2
 
-    size = draw.between(2.0, max(3.0, 0.75 * getattr(draw.shape, "width", 0.0)))
+    size = draw.between(2.0, max(3.0, 0.75 * draw.width))
     stretch = _stretch(draw, size)
     if stretch is None:
         return None
