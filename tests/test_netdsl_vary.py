@@ -84,7 +84,7 @@ def test_a_pinhole_is_a_hole() -> None:
 def test_a_missing_via_shows_inside_metal() -> None:
     program = Program(40, 40, (straight("H", (0.0, 20.0), 40.0, 16.0), Via(20.0, 20.0, 4.0)))
     (edit,) = vary(program, np.random.default_rng(0), ["missing_via"]).edits
-    assert edit == Edit("missing_via", (16, 16, 24, 24), "via of radius 4 px left out")
+    assert edit == Edit("missing_via", (16, 16, 24, 24), "via 8 px wide left out")
 
 
 def test_one_via_of_an_array_is_edited_and_other_arrays_stay() -> None:
@@ -94,6 +94,13 @@ def test_one_via_of_an_array_is_edited_and_other_arrays_stay() -> None:
     varied = vary(program, np.random.default_rng(1), ["missing_via"]).program
     assert len(varied.shapes) == len(program.shapes) - 1
     assert sum(isinstance(command, Array) for command in varied.commands) == 1
+
+
+def test_the_one_via_among_many_wires_is_found() -> None:
+    wires = [straight("H", (0.0, 2.0 + 4 * i), 512.0, 2.0) for i in range(128)]
+    program = Program(512, 512, (*wires, Via(256.0, 256.0, 5.0)))
+    for seed in range(5):
+        assert vary(program, np.random.default_rng(seed), ["missing_via"]).edits
 
 
 def test_equal_generators_give_equal_edits() -> None:

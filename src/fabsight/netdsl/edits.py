@@ -6,7 +6,7 @@ a pixel, so that the rails beside a notch or a hole end exactly where the wire d
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -87,16 +87,9 @@ def _shift(draw: Draw) -> Change | None:
     return (moved(shape, dx, dy),), f"{name} shifted by ({dx:g}, {dy:g}) px"
 
 
-def _missing_wire(draw: Draw) -> Change | None:
-    if not isinstance(draw.shape, Wire):
-        return None
-    return (), f"wire of width {draw.shape.width:g} px left out"
-
-
-def _missing_via(draw: Draw) -> Change | None:
-    if not isinstance(draw.shape, Via):
-        return None
-    return (), f"via of radius {draw.shape.r:g} px left out"
+def _missing(draw: Draw) -> Change | None:
+    name = "via" if isinstance(draw.shape, Via) else "wire"
+    return (), f"{name} {draw.width:g} px wide left out"
 
 
 @dataclass(frozen=True)
@@ -262,16 +255,23 @@ def _net_at(nets: np.ndarray, point: tuple[float, float]) -> int | None:
     return int(nets[row, column])
 
 
-# the edit, and by how much it changes the number of nets; None: any
-EDITS: Mapping[str, tuple[Callable[[Draw], Change | None], int | None]] = {
-    "widen": (_widen, 0),
-    "narrow": (_narrow, 0),
-    "shift": (_shift, 0),
-    "cut": (_cut, 1),
-    "bridge": (_bridge, -1),
-    "missing_wire": (_missing_wire, None),
-    "missing_via": (_missing_via, None),
-    "spur": (_spur, 0),
-    "mousebite": (_mousebite, 0),
-    "pinhole": (_pinhole, 0),
+class Rule(NamedTuple):
+    """An edit, the shapes it is made on, and by how much it changes the number of nets."""
+
+    change: Callable[[Draw], Change | None]
+    shapes: tuple[type[Wire] | type[Via], ...] = (Wire,)
+    nets: int | None = 0  # None: any
+
+
+EDITS: Mapping[str, Rule] = {
+    "widen": Rule(_widen, (Wire, Via)),
+    "narrow": Rule(_narrow, (Wire, Via)),
+    "shift": Rule(_shift, (Wire, Via)),
+    "cut": Rule(_cut, nets=1),
+    "bridge": Rule(_bridge, nets=-1),
+    "missing_wire": Rule(_missing, nets=None),
+    "missing_via": Rule(_missing, (Via,)),
+    "spur": Rule(_spur),
+    "mousebite": Rule(_mousebite),
+    "pinhole": Rule(_pinhole),
 }

@@ -17,7 +17,7 @@ import numpy as np
 
 from fabsight.netdsl.canonical import canonical
 from fabsight.netdsl.edits import EDITS, Draw
-from fabsight.netdsl.language import Array, Command, Program, Shape, Via, Wire
+from fabsight.netdsl.language import Array, Command, Program, Shape
 from fabsight.netdsl.rendering import Mask, render
 from fabsight.task import FabsightError
 
@@ -71,7 +71,7 @@ def vary(
     >>> from fabsight.netdsl.language import straight
     >>> wires = [straight("H", (0.0, y), 64.0, 8.0) for y in (12.0, 32.0, 52.0)]
     >>> vary(Program(64, 64, tuple(wires)), np.random.default_rng(0), ["missing_wire"]).edits
-    (Edit(kind='missing_wire', box_px=(0, 48, 64, 56), description='wire of width 8 px left out'),)
+    (Edit(kind='missing_wire', box_px=(0, 48, 64, 56), description='wire 8 px wide left out'),)
     """
     wanted = tuple(KINDS) if kinds is None else tuple(kinds)
     unknown = [kind for kind in wanted if kind not in KINDS]
@@ -101,16 +101,16 @@ def _edit(
     program: Program, kind: str, rng: np.random.Generator, earlier: Sequence[Edit]
 ) -> tuple[Program, Edit] | None:
     """One edit of this kind with the effect it should have, None when no place was found."""
-    change, nets = EDITS[kind]
+    rule = EDITS[kind]
     shapes = program.shapes
-    candidates = [i for i, s in enumerate(shapes) if isinstance(s, Via | Wire)]
+    candidates = [i for i, shape in enumerate(shapes) if isinstance(shape, rule.shapes)]
     if not candidates:
         return None
     before = render(program, "metal"), render(program, "via")
     nets_before = _count_nets(before[0])
     for _ in range(TRIES):
         index = int(rng.choice(candidates))
-        made = change(Draw(shapes[index], program, rng))
+        made = rule.change(Draw(shapes[index], program, rng))
         if made is None:
             continue
         varied = canonical(_replaced(program, index, made[0]))
@@ -118,7 +118,7 @@ def _edit(
         box = _changed_box(before, after)
         if box is None or any(_touch(box, edit.box_px) for edit in earlier):
             continue
-        if nets is None or _count_nets(after[0]) - nets_before == nets:
+        if rule.nets is None or _count_nets(after[0]) - nets_before == rule.nets:
             return varied, Edit(kind, box, made[1])
     return None
 
