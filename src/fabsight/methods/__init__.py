@@ -1,0 +1,1 @@
+"""How training learns; each method is one plain loop."""

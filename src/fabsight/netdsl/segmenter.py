@@ -1,0 +1,62 @@
+"""The learned front end: an SEM image to the share of metal and of via in each pixel.
+
+A 0.45 M parameter network run by onnxruntime; `segmenter_training` made it, its card is
+weights/netdsl_segmenter.md. Large frames go through in overlapping tiles.
+"""
+
+from functools import cache
+from importlib.resources import as_file, files
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+TILE_PX = 512
+MARGIN_PX = 64  # beyond the reach of what an edge depends on
+MULTIPLE = 16
+
+
+def normalise(grey: Float32[np.ndarray, "height width"]) -> Float32[np.ndarray, "height width"]:
+    """Zero mean, unit standard deviation; a flat image gives zeros."""
+    spread = float(grey.std())
+    return np.asarray((grey - grey.mean()) / max(spread, 1e-6), np.float32)
+
+
+def segment(grey: Float32[np.ndarray, "height width"]) -> Float32[np.ndarray, "2 height width"]:
+    """Share of metal (0) and of via inside metal (1) in each pixel, 0 to 1. Metal must be bright."""
+    image = normalise(grey)
+    height, width = image.shape
+    if height <= TILE_PX and width <= TILE_PX:
+        return _run(image)
+    out = np.empty((2, height, width), np.float32)
+    step = TILE_PX - 2 * MARGIN_PX
+    for top in range(0, height, step):
+        for left in range(0, width, step):
+            y0, x0 = max(top - MARGIN_PX, 0), max(left - MARGIN_PX, 0)
+            y1, x1 = min(top + step + MARGIN_PX, height), min(left + step + MARGIN_PX, width)
+            tile = _run(image[y0:y1, x0:x1])
+            b, r = min(top + step, height), min(left + step, width)
+            out[:, top:b, left:r] = tile[:, top - y0 : b - y0, left - x0 : r - x0]
+    return out
+
+
+def _run(image: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "2 h w"]:
+    height, width = image.shape
+    pad = [(0, -n % MULTIPLE) for n in (height, width)]
+    padded = np.pad(image, pad, mode="edge")
+    share = _session().run(None, {"image": padded[None, None]})[0][0]
+    return np.asarray(share[:, :height, :width], np.float32)
+
+
+@cache
+def _session() -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # parallel work is one image per process
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    with as_file(files("fabsight") / "weights" / "netdsl_segmenter.onnx") as path:
+        return onnxruntime.InferenceSession(
+            path.read_bytes(), options, providers=["CPUExecutionProvider"]
+        )

@@ -1,0 +1,248 @@
+"""Training of the segmenter: an SEM image to the share of metal and of via in each pixel.
+
+The network is fully convolutional (0.45 M parameters): pixels are folded 2 x 2 into channels, three
+levels down, three up, added skips. It learns the *ideal* geometry behind a rough, blurred, noisy
+image: the target is the area each pixel has inside the layout drawn without roughness, so that
+straight edges average their roughness out. Only the `bloom` family of looks is used here.
+
+    python -m fabsight.netdsl.segmenter_training --labels DIR --out RUN
+"""
+
+import argparse
+import multiprocessing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from fabsight.methods.supervised import Recipe, fit
+from fabsight.netdsl.looks import Preset, draw_look
+from fabsight.netdsl.rendering import paint, pick
+from fabsight.netdsl.segmenter import normalise
+from fabsight.netdsl.sem import Map, signed_distance, simulate_distance
+from fabsight.netdsl.synthesis import layout
+
+SIDE = 256
+FINE = 2
+PRESETS: tuple[tuple[Preset, float], ...] = (("mild", 0.25), ("hard", 0.3), ("wild", 0.45))
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """Signed distances (px, positive inside) to metal (with vias), and to vias inside metal."""
+
+    metal: Map
+    via: Map | None
+
+
+def geometry(rng: np.random.Generator, labels: list[tuple[Any, Any]]) -> Geometry:
+    """A drawn layout, a tile of a labelled chip at a random scale, or free-form strokes."""
+    what = rng.random()
+    if labels and what < 0.4:
+        return _from_label(rng, labels)
+    if what < 0.55:
+        return _strokes(rng)
+    program = layout(rng, side=SIDE)
+    masks = [
+        paint(pick(program.shapes, layer), SIDE * FINE, SIDE * FINE, scale=FINE)
+        for layer in ("metal", "via")
+    ]
+    return _geometry(masks[0], masks[1])
+
+
+def _geometry(metal: UInt8[np.ndarray, "h w"], via: UInt8[np.ndarray, "h w"]) -> Geometry:
+    inside = via & metal
+    return Geometry(
+        signed_distance(metal | via, FINE), signed_distance(inside, FINE) if inside.any() else None
+    )
+
+
+def _from_label(rng: np.random.Generator, labels: list[tuple[Any, Any]]) -> Geometry:
+    import cv2
+
+    metal, via = labels[rng.integers(len(labels))]
+    side = round(SIDE / rng.choice([rng.uniform(0.4, 1.3), 0.5, 1.0]))
+    y, x = (int(rng.integers(0, n - side)) for n in metal.shape)
+    tiles = []
+    for mask in (metal, via):
+        tile = mask[y : y + side, x : x + side].astype(np.float32)
+        fine = cv2.resize(tile, (SIDE * FINE, SIDE * FINE), interpolation=cv2.INTER_LINEAR)
+        tiles.append((fine > 0.5).astype(np.uint8))
+    return _geometry(tiles[0], tiles[1])
+
+
+def _strokes(rng: np.random.Generator) -> Geometry:
+    """Rounded strokes at any angle: geometry no label and no generator of ours has."""
+    import cv2
+
+    side = SIDE * FINE
+    metal = np.zeros((side, side), np.uint8)
+    for _ in range(int(rng.integers(2, 14))):
+        width = int(rng.integers(4, 22)) * FINE
+        points = [rng.integers(0, side, 2)]
+        angle = rng.uniform(0, 2 * np.pi)
+        for _ in range(int(rng.integers(1, 5))):
+            angle += rng.choice([0.0, np.pi / 4, -np.pi / 4, np.pi / 2, rng.normal(0, 0.2)])
+            step = rng.uniform(30, 160) * FINE
+            points.append(points[-1] + (step * np.array([np.cos(angle), np.sin(angle)])).astype(int))
+        cv2.polylines(metal, [np.array(points, np.int32)], False, 1, width)
+    return _geometry(metal, np.zeros_like(metal))
+
+
+def sample(
+    rng: np.random.Generator, shape: Geometry
+) -> tuple[Float32[np.ndarray, "1 h w"], Float32[np.ndarray, "3 h w"]]:
+    """A simulated image, normalised, and its target: metal share, via share, weight."""
+    preset = PRESETS[rng.choice(len(PRESETS), p=[p for _, p in PRESETS])][0]
+    turn, flip = int(rng.integers(4)), rng.random() < 0.5
+    metal, via = (None if m is None else _turn(m, turn, flip) for m in (shape.metal, shape.via))
+    assert metal is not None
+    if rng.random() < 0.4:  # many layers show no vias
+        via = None
+    look = draw_look(rng, preset)
+    shot = simulate_distance(metal, look, rng, via)
+    pixels = shot.pixels
+    if look.metal < look.background:  # the network reads bright metal; dark metal is inverted
+        pixels = 255 - pixels
+    image = normalise(pixels.astype(np.float32))
+    image = image * rng.uniform(0.75, 1.3) + rng.normal(0, 0.15)
+    target = np.clip(metal + 0.5, 0, 1)
+    inner = np.zeros_like(target) if via is None else np.clip(via + 0.5, 0, 1)
+    weight = 0.4 + 2 * np.exp(-np.abs(metal) / 3)
+    return image[None].astype(np.float32), np.stack([target, inner, weight]).astype(np.float32)
+
+
+def _turn(distance: Map, turn: int, flip: bool) -> Map:
+    turned = np.rot90(distance, turn)
+    return np.ascontiguousarray(turned[:, ::-1] if flip else turned)
+
+
+def network() -> Any:
+    """The untrained torch module: (n, 1, h, w) to logits (n, 2, h, w); h and w multiples of 16."""
+    import torch
+    from torch import nn
+
+    def block(cin: int, cout: int, stride: int = 1, dilation: int = 1) -> Any:
+        conv = nn.Conv2d(cin, cout, 3, stride, dilation, dilation, bias=False)
+        return nn.Sequential(conv, nn.BatchNorm2d(cout), nn.ReLU(inplace=True))
+
+    class Segmenter(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem = nn.Sequential(nn.PixelUnshuffle(2), block(4, 20), block(20, 20))
+            self.down1 = nn.Sequential(block(20, 40, 2), block(40, 40))
+            self.down2 = nn.Sequential(block(40, 64, 2), block(64, 64))
+            self.down3 = nn.Sequential(block(64, 96, 2), block(96, 96), block(96, 96, 1, 2))
+            self.up2, self.join2 = nn.Conv2d(96, 64, 1), nn.Sequential(block(64, 64), block(64, 64))
+            self.up1, self.join1 = nn.Conv2d(64, 40, 1), block(40, 40)
+            self.up0, self.join0 = nn.Conv2d(40, 20, 1), nn.Sequential(block(20, 20), block(20, 20))
+            self.head = nn.Sequential(nn.Conv2d(20, 8, 1), nn.PixelShuffle(2))
+            self.grow = nn.Upsample(scale_factor=2, mode="nearest")
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            s0 = self.stem(x)
+            s1 = self.down1(s0)
+            s2 = self.down2(s1)
+            y = self.join2(s2 + self.grow(self.up2(self.down3(s2))))
+            y = self.join1(s1 + self.grow(self.up1(y)))
+            y = self.join0(s0 + self.grow(self.up0(y)))
+            return self.head(y)  # type: ignore[no-any-return]
+
+    return Segmenter()
+
+
+def loss(prediction: Any, batch: tuple[Any, ...]) -> Any:
+    """Binary cross-entropy against area shares, weighted towards edges."""
+    from torch.nn.functional import binary_cross_entropy_with_logits as bce
+
+    target = batch[1]
+    metal = bce(prediction[:, 0], target[:, 0], weight=target[:, 2])
+    return metal + 0.3 * bce(prediction[:, 1], target[:, 1])
+
+
+def _produce(seed: int, labels: list[tuple[Any, Any]], queue: Any, size: int) -> None:
+    """Worker: batches for ever. A pool of geometries is reused under new looks and replaced."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    rng = np.random.default_rng(seed)
+    pool: list[Geometry] = []
+    while True:
+        samples = []
+        for _ in range(size):
+            if len(pool) < 400 or rng.random() < 0.15:
+                pool.append(geometry(rng, labels))
+                if len(pool) > 800:
+                    pool.pop(int(rng.integers(len(pool))))
+            samples.append(sample(rng, pool[rng.integers(len(pool))]))
+        queue.put((np.stack([s[0] for s in samples]), np.stack([s[1] for s in samples])))
+
+
+def batches(seed: int, labels: list[tuple[Any, Any]], workers: int, size: int) -> Iterator[Any]:
+    """Endless batches of (images, targets) as torch tensors, made by `workers` processes."""
+    import torch
+
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue(maxsize=8)
+    for k in range(workers):
+        job = context.Process(
+            target=_produce, args=(seed * 1000 + k, labels, queue, size), daemon=True
+        )
+        job.start()
+    while True:
+        image, target = queue.get()
+        yield torch.from_numpy(image), torch.from_numpy(target)
+
+
+def read_labels(folder: Path, names: list[str]) -> list[tuple[Any, Any]]:
+    """(metal, via) masks of labelled chips, uint8, from SVG files of lime paths and red circles."""
+    from fabsight.netdsl.labels import read_label
+
+    return [read_label(folder / f"{name}.svg") for name in names]
+
+
+def export(net: Any, path: Path) -> None:
+    """Write the network with its sigmoid as ONNX, dynamic batch and size."""
+    import torch
+
+    model = torch.nn.Sequential(net, torch.nn.Sigmoid()).eval()
+    axes = {0: "n", 2: "h", 3: "w"}
+    torch.onnx.export(
+        model,
+        (torch.zeros(1, 1, 64, 64),),
+        str(path),
+        input_names=["image"],
+        output_names=["share"],
+        dynamic_axes={"image": axes, "share": axes},
+        opset_version=17,
+        dynamo=False,
+    )
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train and export; the command behind the shipped weights."""
+    import torch
+
+    parser = argparse.ArgumentParser(description="train the segmenter")
+    parser.add_argument("--labels", type=Path, help="folder of emsec label SVGs (labels 0-3 used)")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=7000)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args(argv)
+    torch.manual_seed(args.seed)
+    torch.set_num_threads(1)
+    names = [f"label000{i}" for i in range(4)]
+    labels = read_labels(args.labels, names) if args.labels else []
+    net = network().to(memory_format=torch.channels_last)
+    stream = batches(args.seed, labels, args.workers, args.batch)
+    trained = fit(net, stream, loss, Recipe(steps=args.steps), args.out)
+    export(trained, args.out / "segmenter.onnx")
+
+
+if __name__ == "__main__":
+    main()
