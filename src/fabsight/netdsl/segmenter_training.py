@@ -10,7 +10,7 @@ straight edges average their roughness out. Only the `bloom` family of looks is 
 
 import argparse
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from fabsight.netdsl.synthesis import layout
 
 SIDE = 256
 FINE = 2
-PRESETS: tuple[tuple[Preset, float], ...] = (("mild", 0.25), ("hard", 0.3), ("wild", 0.45))
+PRESETS: tuple[Preset, ...] = ("mild", "hard", "wild")
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,10 +93,13 @@ def _strokes(rng: np.random.Generator) -> Geometry:
 
 
 def sample(
-    rng: np.random.Generator, shape: Geometry
+    rng: np.random.Generator, shape: Geometry, mix: Sequence[float]
 ) -> tuple[Float32[np.ndarray, "1 h w"], Float32[np.ndarray, "3 h w"]]:
-    """A simulated image, normalised, and its target: metal share, via share, weight."""
-    preset = PRESETS[rng.choice(len(PRESETS), p=[p for _, p in PRESETS])][0]
+    """A simulated image, normalised, and its target: metal share, via share, weight.
+
+    `mix` is the probability of each of `PRESETS`.
+    """
+    preset = PRESETS[rng.choice(len(PRESETS), p=mix)]
     turn, flip = int(rng.integers(4)), rng.random() < 0.5
     metal, via = (None if m is None else _turn(m, turn, flip) for m in (shape.metal, shape.via))
     assert metal is not None
@@ -163,35 +166,42 @@ def loss(prediction: Any, batch: tuple[Any, ...]) -> Any:
     return metal + 0.3 * bce(prediction[:, 1], target[:, 1])
 
 
-def _produce(seed: int, labels: list[tuple[Any, Any]], queue: Any, size: int) -> None:
+@dataclass(frozen=True)
+class Stream:
+    """What batches are made of: seed, labelled chips, probability of each preset, batch size."""
+
+    seed: int
+    labels: list[tuple[Any, Any]]
+    mix: tuple[float, ...]
+    size: int = 8
+
+
+def _produce(stream: Stream, worker: int, queue: Any) -> None:
     """Worker: batches for ever. A pool of geometries is reused under new looks and replaced."""
     import cv2
 
     cv2.setNumThreads(1)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng([stream.seed, worker])
     pool: list[Geometry] = []
     while True:
         samples = []
-        for _ in range(size):
+        for _ in range(stream.size):
             if len(pool) < 400 or rng.random() < 0.15:
-                pool.append(geometry(rng, labels))
+                pool.append(geometry(rng, stream.labels))
                 if len(pool) > 800:
                     pool.pop(int(rng.integers(len(pool))))
-            samples.append(sample(rng, pool[rng.integers(len(pool))]))
+            samples.append(sample(rng, pool[rng.integers(len(pool))], stream.mix))
         queue.put((np.stack([s[0] for s in samples]), np.stack([s[1] for s in samples])))
 
 
-def batches(seed: int, labels: list[tuple[Any, Any]], workers: int, size: int) -> Iterator[Any]:
+def batches(stream: Stream, workers: int) -> Iterator[Any]:
     """Endless batches of (images, targets) as torch tensors, made by `workers` processes."""
     import torch
 
     context = multiprocessing.get_context("spawn")
     queue = context.Queue(maxsize=8)
     for k in range(workers):
-        job = context.Process(
-            target=_produce, args=(seed * 1000 + k, labels, queue, size), daemon=True
-        )
-        job.start()
+        context.Process(target=_produce, args=(stream, k, queue), daemon=True).start()
     while True:
         image, target = queue.get()
         yield torch.from_numpy(image), torch.from_numpy(target)
@@ -229,8 +239,10 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="train the segmenter")
     parser.add_argument("--labels", type=Path, help="folder of emsec label SVGs (labels 0-3 used)")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=7000)
-    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--init", type=Path, help="state.pt of an earlier run to start from")
+    parser.add_argument("--mix", default="0.25,0.3,0.45", help="share of mild, hard, wild looks")
+    parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--steps", type=int, default=9000)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(argv)
@@ -238,9 +250,13 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(1)
     names = [f"label000{i}" for i in range(4)]
     labels = read_labels(args.labels, names) if args.labels else []
-    net = network().to(memory_format=torch.channels_last)
-    stream = batches(args.seed, labels, args.workers, args.batch)
-    trained = fit(net, stream, loss, Recipe(steps=args.steps), args.out)
+    net = network()
+    if args.init:
+        net.load_state_dict(torch.load(args.init, weights_only=True)["average"])
+    stream = Stream(args.seed, labels, tuple(float(p) for p in args.mix.split(",")))
+    recipe = Recipe(steps=args.steps, rate=args.rate)
+    net = net.to(memory_format=torch.channels_last)
+    trained = fit(net, batches(stream, args.workers), loss, recipe, args.out)
     export(trained, args.out / "segmenter.onnx")
 
 

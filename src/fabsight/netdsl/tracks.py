@@ -1,0 +1,152 @@
+"""Wires that wander: the best path of constant width along each stretch of metal.
+
+Metal is divided into stretches that run along x and along y (whichever straight run through a
+pixel is longer). Along a stretch, the best sequence of straight runs joined by jogs is found
+exactly by dynamic programming (Viterbi): the votes under the wire, less a price per jog.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int64
+
+from fabsight.netdsl.assembly import Axis, Leg, Section
+from fabsight.netdsl.cover import EPSILON, Votes
+
+STEP_PX = 3  # resolution along a stretch
+MARGIN_PX = 3
+MAX_PLACES = 72
+
+
+@dataclass(frozen=True)
+class Jogs:
+    """Prices of a wandering wire, px of area.
+
+    Attributes:
+        jog: One more jog.
+        overhang: Weight of what a jog's joints paint beside the path.
+        least: A stretch smaller than this is left to boxes.
+    """
+
+    jog: float = 8.0
+    overhang: float = 0.45
+    least: float = 20.0
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Votes along one stretch, turned so that it runs along x; `cumulative` sums them down y."""
+
+    axis: Axis
+    x: int
+    y: int
+    cumulative: Float32[np.ndarray, "rows1 columns"]
+    width: float
+
+
+def tracks(votes: Votes, own: Bool[np.ndarray, "h w"], jogs: Jogs) -> list[Leg]:
+    """One leg per stretch of metal, in the window's coordinates."""
+    metal = own & (votes > 0)
+    across, down = run_lengths(metal), run_lengths(metal.T).T
+    legs = []
+    sideways = metal & (across >= down)
+    for axis in ("H", "V"):
+        mine = sideways if axis == "H" else (metal & ~sideways).T
+        field = votes if axis == "H" else votes.T
+        for stretch in _stretches(axis, mine, field, jogs):  # type: ignore[arg-type]
+            leg = follow(stretch, jogs)
+            if leg is not None:
+                legs.append(leg)
+    return legs
+
+
+def run_lengths(metal: Bool[np.ndarray, "h w"]) -> Int64[np.ndarray, "h w"]:
+    """For each metal pixel the length of the straight run of its row it belongs to, else 0.
+
+    >>> run_lengths(np.array([[True, True, False, True]])).tolist()
+    [[2, 2, 0, 1]]
+    """
+    height, width = metal.shape
+    flat = np.zeros((height, width + 1), np.int8)
+    flat[:, :-1] = metal
+    change = np.flatnonzero(np.diff(np.concatenate(([0], flat.ravel()))))
+    lengths = change[1::2] - change[::2]
+    out = np.zeros(height * (width + 1), np.int64)
+    out[flat.ravel() > 0] = np.repeat(lengths, lengths)
+    return out.reshape(height, width + 1)[:, :-1]
+
+
+def _stretches(
+    axis: Axis, mine: Bool[np.ndarray, "h w"], field: Votes, jogs: Jogs
+) -> list[Stretch]:
+    import cv2
+
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        np.ascontiguousarray(mine, np.uint8), connectivity=4
+    )
+    height, width = mine.shape
+    found = []
+    for k in range(1, count):
+        x, y, w, h, area = (int(v) for v in stats[k])
+        if area < jogs.least or w < 2:
+            continue
+        y0, y1 = max(y - MARGIN_PX, 0), min(y + h + MARGIN_PX, height)
+        window = field[y0:y1, x : x + w]
+        own = labels[y0:y1, x : x + w] == k
+        gain = np.where(own | (window <= 0), window, EPSILON)
+        total = np.zeros((y1 - y0 + 1, w), np.float32)
+        np.cumsum(gain, axis=0, out=total[1:])
+        found.append(Stretch(axis, x, y0, total, float(np.median(own.sum(axis=0)))))
+    return found
+
+
+def follow(stretch: Stretch, jogs: Jogs) -> Leg | None:
+    """The best wandering wire of constant width over a stretch, None where nothing is won."""
+    rows, columns = stretch.cumulative.shape
+    starts = np.arange(0, columns, STEP_PX)
+    total = np.add.reduceat(stretch.cumulative, starts, axis=1).T
+    best: tuple[float, int, Int64[np.ndarray, " n"]] | None = None
+    for width in sorted({max(round(stretch.width) + d, 2) for d in (-1, 0, 1)}):
+        if width >= rows or rows - width > MAX_PLACES:
+            continue
+        gain = total[:, width:] - total[:, :-width]
+        won, path = viterbi(np.ascontiguousarray(gain), jogs.jog, jogs.overhang * width)
+        if best is None or won > best[0]:
+            best = won, width, path
+    if best is None or best[0] <= 0:
+        return None
+    _, width, path = best
+    turns = np.flatnonzero(np.diff(path)) + 1
+    edges = [0, *(int(starts[t]) for t in turns), columns]
+    tops = [int(path[0]), *(int(path[t]) for t in turns)]
+    sections = [
+        Section(stretch.x + a, stretch.x + b, stretch.y + top + width / 2)
+        for a, b, top in zip(edges[:-1], edges[1:], tops, strict=True)
+    ]
+    return Leg(stretch.axis, sections, float(width))
+
+
+def viterbi(
+    gain: Float32[np.ndarray, "steps places"], jog: float, per_place: float
+) -> tuple[float, Int64[np.ndarray, " steps"]]:
+    """The path of places with the largest total gain, less jog + per_place * |move| at each move.
+
+    >>> gain = np.array([[1, 0], [1, 0], [0, 9], [0, 9]], np.float32)
+    >>> viterbi(gain, 1.0, 0.0)[1].tolist()
+    [0, 0, 1, 1]
+    """
+    steps, places = gain.shape
+    index = np.arange(places)
+    move = np.abs(index[:, None] - index)
+    cost = np.where(move > 0, jog + per_place * move, 0).astype(np.float32)
+    came = np.zeros((steps, places), np.int64)
+    value = gain[0]
+    for k in range(1, steps):
+        options = value - cost
+        came[k] = options.argmax(axis=1)
+        value = options[index, came[k]] + gain[k]
+    path = np.zeros(steps, np.int64)
+    path[-1] = int(value.argmax())
+    for k in range(steps - 1, 0, -1):
+        path[k - 1] = came[k, path[k]]
+    return float(value.max()), path
