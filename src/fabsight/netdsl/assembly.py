@@ -223,19 +223,17 @@ def _wire(first: Leg) -> Wire:
     while True:
         leg, entered = chain[-1]
         leg.used = True
-        if 1 - entered not in leg.joints:
-            break
-        chain.append(leg.joints[1 - entered])  # type: ignore[index]
+        leave: End = 0 if entered else 1
+        if leave not in leg.joints:
+            return wire_of(chain)
+        chain.append(leg.joints[leave])
+
+
+def wire_of(chain: list[tuple[Leg, End]]) -> Wire:
+    """The wire along legs, each entered at the given end."""
     width = _width([leg for leg, _ in chain])
-    path: list[tuple[Axis, float]] = []  # (axis, coordinate to go to along it)
-    for k, (leg, entered) in enumerate(chain):
-        sections = leg.sections if entered == 0 else leg.sections[::-1]
-        for s, section in enumerate(sections):
-            across = leg.widened(width) if leg.cut is not None else section.c
-            path.append(("V" if leg.axis == "H" else "H", across))
-            far = section.b if entered == 0 else section.a
-            if s + 1 < len(sections) or k + 1 == len(chain):
-                path.append((leg.axis, far))
+    path = _path(chain, width)
+    (first, begin), (last, entered) = chain[0], chain[-1]
     origin = first.at(begin)
     x, y = (origin, path[0][1]) if first.axis == "H" else (path[0][1], origin)
     start = x, y
@@ -245,10 +243,23 @@ def _wire(first: Leg) -> Wire:
         if abs(step) >= 0.05:
             runs.append(Run("H", step, 0.0) if axis == "H" else Run("V", 0.0, step))
         x, y = (goal, y) if axis == "H" else (x, goal)
-    last, entered = chain[-1]
     end: End = 0 if entered else 1
     caps = first.caps.get(begin, NO_CAP), last.caps.get(end, NO_CAP)
     return Wire(*start, width, *caps, tuple(runs))
+
+
+def _path(chain: list[tuple[Leg, End]], width: float) -> list[tuple[Axis, float]]:
+    """Where to go: (axis, coordinate along it), the first entry only placing the start across."""
+    path: list[tuple[Axis, float]] = []
+    for k, (leg, entered) in enumerate(chain):
+        sections = leg.sections if entered == 0 else leg.sections[::-1]
+        for s, section in enumerate(sections):
+            across = leg.widened(width) if leg.cut is not None else section.c
+            path.append(("V" if leg.axis == "H" else "H", across))
+            far = section.b if entered == 0 else section.a
+            if s + 1 < len(sections) or k + 1 == len(chain):
+                path.append((leg.axis, far))
+    return path
 
 
 def _width(legs: list[Leg]) -> float:

@@ -6,11 +6,11 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from fabsight.netdsl.assembly import Leg, Section, assemble, legs_of
+from fabsight.netdsl.assembly import Leg, Section, Tolerances, assemble, legs_of, wire_of
 from fabsight.netdsl.cover import EPSILON, Boxes, Prices, Votes, component_votes, cover, refine
 from fabsight.netdsl.language import Program, Shape, Via
 from fabsight.netdsl.rendering import paint
-from fabsight.netdsl.tracks import Jogs, tracks
+from fabsight.netdsl.tracks import Jogs, add_caps, tracks
 
 Share: TypeAlias = Float32[np.ndarray, "height width"]
 Corners: TypeAlias = tuple[float, float, float, float]
@@ -31,12 +31,18 @@ class Fit:
         part: px of area one more box must win; boxes become caps and bends of a command.
         speck: Pieces of metal smaller than this are noise, px.
         enough: Share of all votes, less prices, above which straight wires are not questioned.
+        jogs: Prices of wandering wires.
+        tolerances: How straight wires are put together.
+        loose: How wandering wires are put together.
     """
 
     price: float = 24.0
     part: float = 9.0
     speck: float = 14.0
     enough: float = 0.97
+    jogs: Jogs = Jogs()
+    tolerances: Tolerances = Tolerances()
+    loose: Tolerances = Tolerances(align=2.5, reach=4.0, width=2.0, width_share=0.25)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +93,8 @@ def fit_piece(piece: Piece, fit: Fit) -> list[Shape]:
     if via is not None:
         return [Via(via.x + piece.x, via.y + piece.y, via.r)]
     boxes = cover_piece(piece.votes, fit)
-    straight = _finish(legs_of(_moved(place_edges(boxes, piece), piece), piece.canvas), piece, fit)
+    legs = legs_of(_moved(place_edges(boxes, piece), piece), piece.canvas)
+    straight = _finish(legs, piece, fit, fit.tolerances)
     most = float(np.maximum(piece.votes, 0).sum())
     if worth(straight, piece, fit) > fit.enough * most:
         return straight
@@ -97,22 +104,28 @@ def fit_piece(piece: Piece, fit: Fit) -> list[Shape]:
 
 def _wander(piece: Piece, fit: Fit) -> list[Shape]:
     """Wires with jogs along the stretches, and boxes over what they leave."""
-    legs = tracks(piece.votes, piece.own, Jogs())
-    height, width = piece.votes.shape
-    shapes = assemble([_copy(leg) for leg in legs], (10**9, 10**9))
-    covered = paint(shapes, width, height) > 0
-    left = np.where(covered, EPSILON * (piece.votes > 0), piece.votes)
-    boxes = cover_piece(np.asarray(left, np.float32), fit)
+    legs = tracks(piece.votes, piece.own, fit.jogs)
+    left = _left(legs, piece)
+    for leg in legs:
+        add_caps(leg, left, fit.jogs)
+    boxes = cover_piece(_left(legs, piece), fit)
     for leg in legs:
         x, y = (piece.x, piece.y) if leg.axis == "H" else (piece.y, piece.x)
         leg.sections = [Section(s.a + x, s.b + x, s.c + y) for s in leg.sections]
     corners = [(float(a), float(b), float(c), float(d)) for a, b, c, d in boxes]
     more = legs_of(_moved(corners, piece), piece.canvas)
-    return _finish(legs + more, piece, fit)
+    return _finish(legs + more, piece, fit, fit.loose)
 
 
-def _finish(legs: list[Leg], piece: Piece, fit: Fit) -> list[Shape]:
-    return prune(list(assemble(legs, piece.canvas)), piece, fit.price)
+def _left(legs: list[Leg], piece: Piece) -> Votes:
+    """Votes with what the legs paint worth almost nothing."""
+    height, width = piece.votes.shape
+    covered = paint([wire_of([(leg, 0)]) for leg in legs], width, height) > 0
+    return np.where(covered, np.float32(EPSILON) * (piece.votes > 0), piece.votes)
+
+
+def _finish(legs: list[Leg], piece: Piece, fit: Fit, tolerances: Tolerances) -> list[Shape]:
+    return prune(list(assemble(legs, piece.canvas, tolerances)), piece, fit.price)
 
 
 def worth(shapes: list[Shape], piece: Piece, fit: Fit) -> float:
@@ -125,10 +138,6 @@ def worth(shapes: list[Shape], piece: Piece, fit: Fit) -> float:
 def _moved(corners: list[Corners], piece: Piece) -> list[Corners]:
     x, y = piece.x, piece.y
     return [(x0 + x, y0 + y, x1 + x, y1 + y) for x0, y0, x1, y1 in corners]
-
-
-def _copy(leg: Leg) -> Leg:
-    return Leg(leg.axis, list(leg.sections), leg.w)
 
 
 def cover_piece(votes: Votes, fit: Fit) -> Boxes:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
-from fabsight.netdsl.assembly import Axis, Leg, Section
+from fabsight.netdsl.assembly import ENDS, Axis, Leg, Section
 from fabsight.netdsl.cover import EPSILON, Votes
+from fabsight.netdsl.language import Cap
 
 STEP_PX = 3  # resolution along a stretch
 MARGIN_PX = 3
@@ -26,11 +27,15 @@ class Jogs:
         jog: One more jog.
         overhang: Weight of what a jog's joints paint beside the path.
         least: A stretch smaller than this is left to boxes.
+        bridge: A stretch goes on through metal that runs across it for up to twice this, px.
+        cap: What a dogbone end must win.
     """
 
     jog: float = 8.0
     overhang: float = 0.45
     least: float = 20.0
+    bridge: int = 12
+    cap: float = 9.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +58,48 @@ def tracks(votes: Votes, own: Bool[np.ndarray, "h w"], jogs: Jogs) -> list[Leg]:
     for axis in ("H", "V"):
         mine = sideways if axis == "H" else (metal & ~sideways).T
         field = votes if axis == "H" else votes.T
+        mine = _bridged(mine, metal if axis == "H" else metal.T, jogs.bridge)
         for stretch in _stretches(axis, mine, field, jogs):  # type: ignore[arg-type]
             leg = follow(stretch, jogs)
             if leg is not None:
                 legs.append(leg)
     return legs
+
+
+def _bridged(
+    mine: Bool[np.ndarray, "h w"], metal: Bool[np.ndarray, "h w"], bridge: int
+) -> Bool[np.ndarray, "h w"]:
+    """Stretches joined through metal that runs across them."""
+    import cv2
+
+    if bridge == 0:
+        return mine
+    kernel = np.ones((1, 2 * bridge + 1), np.uint8)
+    closed = cv2.morphologyEx(np.ascontiguousarray(mine, np.uint8), cv2.MORPH_CLOSE, kernel)
+    return np.asarray((closed > 0) & metal)
+
+
+def add_caps(leg: Leg, left: Votes, jogs: Jogs) -> None:
+    """Dogbone ends that win the most of what is left, at either end of the leg.
+
+    `left` are the votes in the leg's window with painted pixels worth nothing.
+    """
+    field = left if leg.axis == "H" else left.T
+    for end in ENDS:
+        section = leg.sections[-1 if end else 0]
+        low, high = round(section.c - leg.w / 2), round(section.c + leg.w / 2)
+        reach = int(min(max(leg.w, 4), low, field.shape[0] - high))
+        depth = int(min(2.5 * leg.w + 4, 0.75 * leg.length))
+        if reach < 1 or depth < 2:
+            continue
+        at = round(leg.at(end))
+        columns = np.arange(at, at + depth) if end == 0 else np.arange(at - 1, at - 1 - depth, -1)
+        columns = columns[(columns >= 0) & (columns < field.shape[1])]
+        flaps = field[low - reach : low, columns][::-1] + field[high : high + reach, columns]
+        won = np.cumsum(np.cumsum(flaps, axis=0), axis=1)
+        k, n = divmod(int(won.argmax()), won.shape[1])
+        if won[k, n] > jogs.cap:
+            leg.caps[end] = Cap(float(n + 1), leg.w + 2.0 * (k + 1))
 
 
 def run_lengths(metal: Bool[np.ndarray, "h w"]) -> Int64[np.ndarray, "h w"]:

@@ -1,0 +1,201 @@
+"""The answer over the image, for a person: outlines, differences, and a legend with a scale bar.
+
+Outlines are drawn from the program's numbers at the picture's own resolution, not from a mask blown
+up, so at 4x a quarter of a pixel is visible. Colours are Okabe and Ito's, which people with any
+colour vision tell apart.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from fabsight.images import to_8bit
+from fabsight.netdsl.language import Program
+from fabsight.netdsl.rendering import Layer, Mask, paint, pick
+from fabsight.netdsl.settings import LayoutSettings
+from fabsight.task import Picture, Question
+
+LARGEST_SIDE_PX = 2048
+ENLARGED_SIDE_PX = 1024  # small images are enlarged up to about this
+LARGEST_ZOOM = 4
+
+SKY = (86, 180, 233)
+ORANGE = (240, 170, 20)
+VERMILION = (213, 74, 0)
+PURPLE = (204, 90, 190)
+INK = (228, 230, 233)
+STRIP = (24, 27, 32)
+TINT = 0.45  # opacity of differences
+DIM = 0.55  # brightness of what lies outside the program's canvas
+
+TEXT_PX = 14
+LINE_PX = 24
+GAP_PX = 16
+SWATCH_PX = 12
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A word of the legend: its colour mark (None for none) and text."""
+
+    text: str
+    colour: tuple[int, int, int] | None = None
+    filled: bool = False
+
+
+def draw(
+    question: Question[LayoutSettings], program: Program, seen: Mask | None = None
+) -> Picture:
+    """The program's outlines over the question's image, uint8 RGB, at most 2048 px wide or high.
+
+    Args:
+        question: Its first image is drawn; 16-bit is windowed, small ones are enlarged up to 4x.
+        program: Metal is outlined in blue, vias in orange.
+        seen: Metal as the check saw it in the image, (height, width): where it disagrees with the
+            program, missing metal is tinted red and metal too many purple.
+    """
+    image = question.images[0]
+    height, width = image.pixels.shape[:2]
+    zoom = zoom_for(max(height, width))
+    picture = _resized(to_8bit(image), zoom)
+    bottom, right = round(program.height * zoom), round(program.width * zoom)
+    outside = np.ones(picture.shape[:2], bool)
+    outside[:bottom, :right] = False
+    picture[outside] = (picture[outside] * DIM).astype(np.uint8)
+    metal, vias = (_painted(program, layer, picture, zoom) for layer in ("metal", "via"))
+    entries = [
+        Entry(f"metal ({_counted(len(pick(program.shapes, 'metal')), 'command')})", SKY),
+        Entry(f"via ({len(pick(program.shapes, 'via'))})", ORANGE),
+    ]
+    if seen is not None:
+        both = (metal | vias).astype(bool)
+        there = _nearest(seen, picture, zoom) & ~outside
+        _tint(picture, there & ~both, VERMILION)
+        _tint(picture, both & ~there, PURPLE)
+        entries += [
+            Entry("metal missing in the answer", VERMILION, True),
+            Entry("metal only in the answer", PURPLE, True),
+        ]
+    line_px = 2 if zoom >= 3 else 1
+    picture[_outline(metal, line_px)] = SKY
+    picture[_outline(vias, line_px)] = ORANGE
+    entries.append(Entry(_size_text(width, height, zoom)))
+    nm_per_px = question.context.nm_per_px or image.nm_per_px
+    strip = _legend(entries, picture.shape[1], nm_per_px / zoom if nm_per_px else None)
+    return np.concatenate([picture, strip])
+
+
+def zoom_for(side_px: int) -> float:
+    """Picture pixels per image pixel: 1 to 4 times, or what makes a large image fit.
+
+    >>> zoom_for(256), zoom_for(300), zoom_for(2000), zoom_for(4096)
+    (4, 3, 1, 0.5)
+    """
+    if side_px > LARGEST_SIDE_PX:
+        return LARGEST_SIDE_PX / side_px
+    return max(1, min(LARGEST_ZOOM, ENLARGED_SIDE_PX // side_px))
+
+
+def _resized(picture: Picture, zoom: float) -> Picture:
+    """The picture enlarged by whole pixels, so that each stays visible, or shrunk by area."""
+    import cv2
+
+    if zoom >= 1:
+        whole = int(zoom)
+        return picture.repeat(whole, axis=0).repeat(whole, axis=1)
+    size = (max(1, round(picture.shape[1] * zoom)), max(1, round(picture.shape[0] * zoom)))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+
+
+def _painted(program: Program, layer: Layer, picture: Picture, zoom: float) -> Mask:
+    """One layer of the program at the picture's resolution."""
+    out = np.zeros(picture.shape[:2], np.uint8)
+    height = min(out.shape[0], round(program.height * zoom))
+    width = min(out.shape[1], round(program.width * zoom))
+    out[:height, :width] = paint(pick(program.shapes, layer), width, height, scale=zoom)
+    return out
+
+
+def _nearest(mask: Mask, picture: Picture, zoom: float) -> Bool[np.ndarray, "rows columns"]:
+    """A mask of the image at the picture's resolution; empty beyond its border."""
+    out = np.zeros(picture.shape[:2], bool)
+    rows, columns = (((np.arange(n) + 0.5) / zoom).astype(int) for n in out.shape)
+    rows, columns = rows[rows < mask.shape[0]], columns[columns < mask.shape[1]]
+    out[: len(rows), : len(columns)] = mask[np.ix_(rows, columns)] != 0
+    return out
+
+
+def _outline(mask: Mask, line_px: int) -> Bool[np.ndarray, "rows columns"]:
+    """The mask's outermost `line_px` pixels; the picture's border is no outline."""
+    import cv2
+
+    side = 2 * line_px + 1
+    inside = cv2.erode(mask, np.ones((side, side), np.uint8), borderValue=1)
+    line: Bool[np.ndarray, "rows columns"] = (mask != 0) & (inside == 0)
+    return line
+
+
+def _tint(
+    picture: Picture, where: Bool[np.ndarray, "rows columns"], colour: tuple[int, int, int]
+) -> None:
+    mixed = picture[where] * (1 - TINT) + np.array(colour) * TINT
+    picture[where] = np.rint(mixed).astype(np.uint8)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _size_text(width: int, height: int, zoom: float) -> str:
+    shown = f"shown {zoom:g}x" if zoom >= 1 else f"shown at {zoom:.0%}".replace("%", " %")
+    return f"{width} x {height} px, {shown}"
+
+
+def bar_length_nm(nm_per_px: float, room_px: float) -> float:
+    """The longest of 1, 2, 5, 10, ... nm that fits in the room.
+
+    >>> bar_length_nm(2.5, 100)
+    200.0
+    """
+    room_nm = room_px * nm_per_px
+    decade = 10.0 ** math.floor(math.log10(room_nm))
+    return max(step * decade for step in (1.0, 2.0, 5.0) if step * decade <= room_nm)
+
+
+def _legend(entries: list[Entry], width: int, nm_per_px: float | None) -> Picture:
+    """The strip under the picture, (lines * 24, width, 3): marks, words, and a scale bar."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    font = ImageFont.load_default(size=TEXT_PX)
+    bar_px = 0
+    if nm_per_px:
+        bar_nm = bar_length_nm(nm_per_px, min(width / 3, 160))
+        bar_px = round(bar_nm / nm_per_px)
+        label = f"{bar_nm / 1000:g} µm" if bar_nm >= 1000 else f"{bar_nm:g} nm"
+        entries = [*entries, Entry(label)]
+    places: list[tuple[int, int]] = []
+    x, line = GAP_PX // 2, 0
+    for index, entry in enumerate(entries):
+        mark = SWATCH_PX + 6 if entry.colour else 0
+        mark = bar_px + 6 if bar_px and index == len(entries) - 1 else mark
+        wide = mark + math.ceil(font.getlength(entry.text))
+        if x > GAP_PX and x + wide > width - GAP_PX // 2:
+            x, line = GAP_PX // 2, line + 1
+        places.append((x, line))
+        x += wide + GAP_PX
+    strip = Image.new("RGB", (width, (line + 1) * LINE_PX), STRIP)
+    pen = ImageDraw.Draw(strip)
+    for index, (entry, (x, line)) in enumerate(zip(entries, places, strict=True)):
+        middle = line * LINE_PX + LINE_PX // 2
+        if bar_px and index == len(entries) - 1:
+            pen.rectangle((x, middle - 2, x + bar_px - 1, middle + 1), fill=INK)
+            x += bar_px + 6
+        elif entry.colour:
+            box = (x, middle - SWATCH_PX // 2, x + SWATCH_PX - 1, middle + SWATCH_PX // 2 - 1)
+            fill = entry.colour if entry.filled else None
+            pen.rectangle(box, fill=fill, outline=entry.colour, width=2)
+            x += SWATCH_PX + 6
+        pen.text((x, middle), entry.text, fill=INK, font=font, anchor="lm")
+    return np.asarray(strip)
