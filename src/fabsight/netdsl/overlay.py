@@ -6,7 +6,7 @@ colour vision tell apart.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -17,13 +17,14 @@ from fabsight.netdsl.rendering import Layer, Mask, paint, pick
 from fabsight.netdsl.settings import LayoutSettings
 from fabsight.task import Picture, Question
 
+LAYERS: tuple[Layer, Layer] = ("metal", "via")
 LARGEST_SIDE_PX = 2048
 ENLARGED_SIDE_PX = 1024  # small images are enlarged up to about this
 LARGEST_ZOOM = 4
 
 SKY = (86, 180, 233)
-ORANGE = (240, 170, 20)
-VERMILION = (213, 74, 0)
+YELLOW = (240, 228, 66)
+VERMILION = (226, 70, 30)
 PURPLE = (204, 90, 190)
 INK = (228, 230, 233)
 STRIP = (24, 27, 32)
@@ -34,25 +35,32 @@ TEXT_PX = 14
 LINE_PX = 24
 GAP_PX = 16
 SWATCH_PX = 12
+MARK_GAP_PX = 6
+LONGEST_BAR_PX = 160
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A word of the legend: its colour mark (None for none) and text."""
+    """Words of the legend, after a colour mark, a scale bar or nothing."""
 
     text: str
     colour: tuple[int, int, int] | None = None
     filled: bool = False
+    bar_px: int = 0
+
+    @property
+    def mark_px(self) -> int:
+        """Room the mark takes, its gap included."""
+        mark = self.bar_px or (SWATCH_PX if self.colour else 0)
+        return mark + MARK_GAP_PX if mark else 0
 
 
-def draw(
-    question: Question[LayoutSettings], program: Program, seen: Mask | None = None
-) -> Picture:
+def draw(question: Question[LayoutSettings], program: Program, seen: Mask | None = None) -> Picture:
     """The program's outlines over the question's image, uint8 RGB, at most 2048 px wide or high.
 
     Args:
         question: Its first image is drawn; 16-bit is windowed, small ones are enlarged up to 4x.
-        program: Metal is outlined in blue, vias in orange.
+        program: Metal is outlined in blue, vias in yellow.
         seen: Metal as the check saw it in the image, (height, width): where it disagrees with the
             program, missing metal is tinted red and metal too many purple.
     """
@@ -60,18 +68,19 @@ def draw(
     height, width = image.pixels.shape[:2]
     zoom = zoom_for(max(height, width))
     picture = _resized(to_8bit(image), zoom)
+    size = picture.shape[0], picture.shape[1]
     bottom, right = round(program.height * zoom), round(program.width * zoom)
-    outside = np.ones(picture.shape[:2], bool)
+    outside = np.ones(size, bool)
     outside[:bottom, :right] = False
     picture[outside] = (picture[outside] * DIM).astype(np.uint8)
-    metal, vias = (_painted(program, layer, picture, zoom) for layer in ("metal", "via"))
+    metal, vias = (_painted(program, layer, size, zoom) for layer in LAYERS)
     entries = [
         Entry(f"metal ({_counted(len(pick(program.shapes, 'metal')), 'command')})", SKY),
-        Entry(f"via ({len(pick(program.shapes, 'via'))})", ORANGE),
+        Entry(f"via ({len(pick(program.shapes, 'via'))})", YELLOW),
     ]
     if seen is not None:
         both = (metal | vias).astype(bool)
-        there = _nearest(seen, picture, zoom) & ~outside
+        there = _nearest(seen, size, zoom) & ~outside
         _tint(picture, there & ~both, VERMILION)
         _tint(picture, both & ~there, PURPLE)
         entries += [
@@ -80,7 +89,7 @@ def draw(
         ]
     line_px = 2 if zoom >= 3 else 1
     picture[_outline(metal, line_px)] = SKY
-    picture[_outline(vias, line_px)] = ORANGE
+    picture[_outline(vias, line_px)] = YELLOW
     entries.append(Entry(_size_text(width, height, zoom)))
     nm_per_px = question.context.nm_per_px or image.nm_per_px
     strip = _legend(entries, picture.shape[1], nm_per_px / zoom if nm_per_px else None)
@@ -98,30 +107,33 @@ def zoom_for(side_px: int) -> float:
     return max(1, min(LARGEST_ZOOM, ENLARGED_SIDE_PX // side_px))
 
 
-def _resized(picture: Picture, zoom: float) -> Picture:
+def _resized(shown: Picture, zoom: float) -> UInt8[np.ndarray, "rows columns 3"]:
     """The picture enlarged by whole pixels, so that each stays visible, or shrunk by area."""
     import cv2
 
     if zoom >= 1:
         whole = int(zoom)
-        return picture.repeat(whole, axis=0).repeat(whole, axis=1)
-    size = (max(1, round(picture.shape[1] * zoom)), max(1, round(picture.shape[0] * zoom)))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+        return shown.repeat(whole, axis=0).repeat(whole, axis=1)
+    height, width = shown.shape[0], shown.shape[1]
+    size = (max(1, round(width * zoom)), max(1, round(height * zoom)))
+    return np.asarray(cv2.resize(shown, size, interpolation=cv2.INTER_AREA))
 
 
-def _painted(program: Program, layer: Layer, picture: Picture, zoom: float) -> Mask:
+def _painted(program: Program, layer: Layer, shape: tuple[int, int], zoom: float) -> Mask:
     """One layer of the program at the picture's resolution."""
-    out = np.zeros(picture.shape[:2], np.uint8)
-    height = min(out.shape[0], round(program.height * zoom))
-    width = min(out.shape[1], round(program.width * zoom))
+    out = np.zeros(shape, np.uint8)
+    height, width = (
+        min(room, round(side * zoom))
+        for room, side in zip(shape, (program.height, program.width), strict=True)
+    )
     out[:height, :width] = paint(pick(program.shapes, layer), width, height, scale=zoom)
     return out
 
 
-def _nearest(mask: Mask, picture: Picture, zoom: float) -> Bool[np.ndarray, "rows columns"]:
+def _nearest(mask: Mask, shape: tuple[int, int], zoom: float) -> Bool[np.ndarray, "rows columns"]:
     """A mask of the image at the picture's resolution; empty beyond its border."""
-    out = np.zeros(picture.shape[:2], bool)
-    rows, columns = (((np.arange(n) + 0.5) / zoom).astype(int) for n in out.shape)
+    out = np.zeros(shape, bool)
+    rows, columns = (((np.arange(side) + 0.5) / zoom).astype(int) for side in shape)
     rows, columns = rows[rows < mask.shape[0]], columns[columns < mask.shape[1]]
     out[: len(rows), : len(columns)] = mask[np.ix_(rows, columns)] != 0
     return out
@@ -169,33 +181,37 @@ def _legend(entries: list[Entry], width: int, nm_per_px: float | None) -> Pictur
     from PIL import Image, ImageDraw, ImageFont
 
     font = ImageFont.load_default(size=TEXT_PX)
-    bar_px = 0
     if nm_per_px:
-        bar_nm = bar_length_nm(nm_per_px, min(width / 3, 160))
-        bar_px = round(bar_nm / nm_per_px)
-        label = f"{bar_nm / 1000:g} µm" if bar_nm >= 1000 else f"{bar_nm:g} nm"
-        entries = [*entries, Entry(label)]
-    places: list[tuple[int, int]] = []
-    x, line = GAP_PX // 2, 0
-    for index, entry in enumerate(entries):
-        mark = SWATCH_PX + 6 if entry.colour else 0
-        mark = bar_px + 6 if bar_px and index == len(entries) - 1 else mark
-        wide = mark + math.ceil(font.getlength(entry.text))
-        if x > GAP_PX and x + wide > width - GAP_PX // 2:
-            x, line = GAP_PX // 2, line + 1
-        places.append((x, line))
-        x += wide + GAP_PX
-    strip = Image.new("RGB", (width, (line + 1) * LINE_PX), STRIP)
+        entries = [*entries, _bar(nm_per_px, min(width / 3, LONGEST_BAR_PX))]
+    widths = [e.mark_px + math.ceil(font.getlength(e.text)) for e in entries]
+    places = _wrapped(widths, width)
+    strip = Image.new("RGB", (width, (places[-1][1] + 1) * LINE_PX), STRIP)
     pen = ImageDraw.Draw(strip)
-    for index, (entry, (x, line)) in enumerate(zip(entries, places, strict=True)):
+    for entry, (x, line) in zip(entries, places, strict=True):
         middle = line * LINE_PX + LINE_PX // 2
-        if bar_px and index == len(entries) - 1:
-            pen.rectangle((x, middle - 2, x + bar_px - 1, middle + 1), fill=INK)
-            x += bar_px + 6
+        if entry.bar_px:
+            pen.rectangle((x, middle - 2, x + entry.bar_px - 1, middle + 1), fill=INK)
         elif entry.colour:
             box = (x, middle - SWATCH_PX // 2, x + SWATCH_PX - 1, middle + SWATCH_PX // 2 - 1)
             fill = entry.colour if entry.filled else None
             pen.rectangle(box, fill=fill, outline=entry.colour, width=2)
-            x += SWATCH_PX + 6
-        pen.text((x, middle), entry.text, fill=INK, font=font, anchor="lm")
+        pen.text((x + entry.mark_px, middle), entry.text, fill=INK, font=font, anchor="lm")
     return np.asarray(strip)
+
+
+def _bar(nm_per_px: float, room_px: float) -> Entry:
+    length_nm = bar_length_nm(nm_per_px, room_px)
+    label = f"{length_nm / 1000:g} µm" if length_nm >= 1000 else f"{length_nm:g} nm"
+    return Entry(label, bar_px=round(length_nm / nm_per_px))
+
+
+def _wrapped(widths: list[int], room_px: int) -> list[tuple[int, int]]:
+    """Where entries of these widths go: (x, line), in reading order."""
+    places: list[tuple[int, int]] = []
+    x, line = GAP_PX // 2, 0
+    for wide in widths:
+        if x > GAP_PX and x + wide > room_px - GAP_PX // 2:
+            x, line = GAP_PX // 2, line + 1
+        places.append((x, line))
+        x += wide + GAP_PX
+    return places
