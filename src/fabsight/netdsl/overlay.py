@@ -7,6 +7,7 @@ colour vision tell apart.
 
 import math
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -17,6 +18,7 @@ from fabsight.netdsl.rendering import Layer, Mask, paint, pick
 from fabsight.netdsl.settings import LayoutSettings
 from fabsight.task import Picture, Question
 
+Seen: TypeAlias = UInt8[np.ndarray, "seen_height seen_width"]
 LAYERS: tuple[Layer, Layer] = ("metal", "via")
 LARGEST_SIDE_PX = 2048
 ENLARGED_SIDE_PX = 1024  # small images are enlarged up to about this
@@ -55,7 +57,7 @@ class Entry:
         return mark + MARK_GAP_PX if mark else 0
 
 
-def draw(question: Question[LayoutSettings], program: Program, seen: Mask | None = None) -> Picture:
+def draw(question: Question[LayoutSettings], program: Program, seen: Seen | None = None) -> Picture:
     """The program's outlines over the question's image, uint8 RGB, at most 2048 px wide or high.
 
     Args:
@@ -130,7 +132,7 @@ def _painted(program: Program, layer: Layer, shape: tuple[int, int], zoom: float
     return out
 
 
-def _nearest(mask: Mask, shape: tuple[int, int], zoom: float) -> Bool[np.ndarray, "rows columns"]:
+def _nearest(mask: Seen, shape: tuple[int, int], zoom: float) -> Bool[np.ndarray, "rows columns"]:
     """A mask of the image at the picture's resolution; empty beyond its border."""
     out = np.zeros(shape, bool)
     rows, columns = (((np.arange(side) + 0.5) / zoom).astype(int) for side in shape)
