@@ -103,7 +103,9 @@ def _follow(average: Any, net: Any, keep: float) -> None:
     import torch
 
     with torch.no_grad():
-        for slow, fast in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
+        for slow, fast in zip(
+            average.state_dict().values(), net.state_dict().values(), strict=True
+        ):
             if slow.dtype.is_floating_point:
                 slow.lerp_(fast, 1 - keep)
             else:

@@ -1,1 +1,52 @@
-"""SEM images of layouts to NetDSL-L2 programs."""
+"""SEM images of layouts to NetDSL-L2 programs.
+
+Source system: Hitachi, arXiv 2606.02434. `language` is the answer, `rendering` says which pixels it
+paints, `solver` is the embedded model, `checking` the verifier, `scoring` the metrics, `synthesis`
+the generator, `looks` and `sem` the simulated instrument.
+"""
+
+from collections.abc import Sequence
+
+from fabsight.netdsl import language
+from fabsight.netdsl.checking import verify
+from fabsight.netdsl.exports import EXPORTS, IMPORTS
+from fabsight.netdsl.language import Program
+from fabsight.netdsl.overlay import draw
+from fabsight.netdsl.reading import questions, recognises
+from fabsight.netdsl.scoring import METRICS, score
+from fabsight.netdsl.settings import LayoutSettings
+from fabsight.netdsl.solver import refine, solve
+from fabsight.netdsl.synthesis import PROMPT, synthesize
+from fabsight.task import Question, Row, Task
+
+
+def parse(text: str, question: Question[LayoutSettings]) -> Program:
+    """The program in a text; strict questions refuse nothing, they expand on writing."""
+    program = language.parse(text)
+    return language.expand(program) if question.context.strict_l2 else program
+
+
+def summarise(_rows: Sequence[Row]) -> Row:
+    """No metric of a layout is more than the mean of its rows."""
+    return {}
+
+
+TASK: Task[Program, LayoutSettings] = Task(
+    name="netdsl",
+    prompt=PROMPT,
+    metrics=METRICS,
+    context=LayoutSettings,
+    recognises=recognises,
+    read=questions,
+    synthesize=synthesize,
+    solve=solve,
+    parse=parse,
+    write=language.write,
+    verify=verify,
+    refine=refine,
+    score=score,
+    summarise=summarise,
+    draw=draw,
+    exports=EXPORTS,
+    imports=IMPORTS,
+)

@@ -105,11 +105,9 @@ def assemble(
     _find_caps(legs, tolerances)
     _find_joints([leg for leg in legs if not leg.used], canvas, tolerances)
     free = [leg for leg in legs if not leg.used]
-    wires = []
-    for leg in sorted(free, key=lambda one: len(one.joints)):
-        if not leg.used:
-            wires.append(_wire(leg))
-    return wires
+    # building a wire marks its legs as used, so the order matters: loose ends first
+    ends_first = sorted(free, key=lambda one: len(one.joints))
+    return [_wire(leg) for leg in ends_first if not leg.used]
 
 
 class _CapFit(NamedTuple):

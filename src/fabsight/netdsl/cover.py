@@ -46,12 +46,12 @@ def cover(votes: Votes, prices: Prices) -> Boxes:
     gain = cells.copy()
     boxes = []
     for _ in range(2000):
-        won, (t, b, l, r) = best_rectangle(gain)
+        won, (top, bottom, left, right) = best_rectangle(gain)
         if won < prices.box:
             break
-        boxes.append((columns[l], rows[t], columns[r], rows[b]))
-        covered = gain[t:b, l:r]
-        covered[...] = EPSILON * np.maximum(cells[t:b, l:r], 0)
+        boxes.append((columns[left], rows[top], columns[right], rows[bottom]))
+        covered = gain[top:bottom, left:right]
+        covered[...] = EPSILON * np.maximum(cells[top:bottom, left:right], 0)
     found = np.array(boxes, np.float64).reshape(-1, 4)
     return refine(found, votes, prices)
 
@@ -66,8 +66,8 @@ def best_rectangle(
     """
     height, width = gain.shape
     if height > width:
-        won, (t, b, l, r) = best_rectangle(np.ascontiguousarray(gain.T))
-        return won, (l, r, t, b)
+        won, (left, right, top, bottom) = best_rectangle(np.ascontiguousarray(gain.T))
+        return won, (top, bottom, left, right)
     down = np.zeros((height + 1, width))
     np.cumsum(gain, axis=0, out=down[1:])
     tops, bottoms = _pairs(height)
@@ -144,9 +144,7 @@ def _best_edges(
     return [x0 + wx0, y0 + wy0, x1 + wx0, y1 + wy0]
 
 
-def _interval(
-    gain: Float32[np.ndarray, " n"], begin: int, end: int, reach: int
-) -> tuple[int, int]:
+def _interval(gain: Float32[np.ndarray, " n"], begin: int, end: int, reach: int) -> tuple[int, int]:
     """Begin and end near the given ones with the largest sum between them."""
     total = np.concatenate(([0.0], np.cumsum(gain)))
     low, high = max(begin - reach, 0), min(begin + reach, (begin + end) // 2)
@@ -192,9 +190,7 @@ def _cells(
     return np.diff(np.diff(corner, axis=0), axis=1)
 
 
-def component_votes(
-    share: Float32[np.ndarray, "h w"], own: Bool[np.ndarray, "h w"]
-) -> Votes:
+def component_votes(share: Float32[np.ndarray, "h w"], own: Bool[np.ndarray, "h w"]) -> Votes:
     """Votes for one component: its own share of metal; metal of others counts as floor."""
     votes = 2 * share - 1
     return np.asarray(np.where(own | (votes <= 0), votes, -1.0), np.float32)

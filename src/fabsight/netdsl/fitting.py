@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float32
 from fabsight.netdsl.assembly import Leg, Section, Tolerances, assemble, legs_of, wire_of
 from fabsight.netdsl.cover import EPSILON, Boxes, Prices, Votes, component_votes, cover, refine
 from fabsight.netdsl.language import Program, Shape, Via
+from fabsight.netdsl.outlines import outline
 from fabsight.netdsl.rendering import paint
 from fabsight.netdsl.tracks import Jogs, add_caps, tracks
 
@@ -18,6 +19,9 @@ Corners: TypeAlias = tuple[float, float, float, float]
 WINDOW_PX = 288  # larger pieces of metal are covered in tiles and joined
 TILE_PX = 224
 EDGE_PX = 3  # how far an edge is looked for around its pixel
+JOGS = Jogs()
+EXACT = Tolerances()
+LOOSE = Tolerances(align=2.5, reach=4.0, width=2.0, width_share=0.25)
 PLACE_PX = 0.1  # edges are given to this
 SEAM_PX = 2  # boxes cut by a tile border are one when their sides agree within this
 
@@ -31,6 +35,7 @@ class Fit:
         part: px of area one more box must win; boxes become caps and bends of a command.
         speck: Pieces of metal smaller than this are noise, px.
         enough: Share of all votes, less prices, above which straight wires are not questioned.
+        extended: Whether polygons are allowed where straight wires do not do.
         jogs: Prices of wandering wires.
         tolerances: How straight wires are put together.
         loose: How wandering wires are put together.
@@ -40,9 +45,10 @@ class Fit:
     part: float = 9.0
     speck: float = 14.0
     enough: float = 0.97
-    jogs: Jogs = Jogs()
-    tolerances: Tolerances = Tolerances()
-    loose: Tolerances = Tolerances(align=2.5, reach=4.0, width=2.0, width_share=0.25)
+    extended: bool = False
+    jogs: Jogs = JOGS
+    tolerances: Tolerances = EXACT
+    loose: Tolerances = LOOSE
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +104,9 @@ def fit_piece(piece: Piece, fit: Fit) -> list[Shape]:
     most = float(np.maximum(piece.votes, 0).sum())
     if worth(straight, piece, fit) > fit.enough * most:
         return straight
+    if fit.extended:
+        own = np.where(piece.votes > -1, piece.share, 0)
+        return list(outline(np.asarray(own, np.float32), (piece.x, piece.y), fit.price))
     wandering = _wander(piece, fit)
     return max(straight, wandering, key=lambda shapes: worth(shapes, piece, fit))
 
@@ -151,7 +160,7 @@ def cover_piece(votes: Votes, fit: Fit) -> Boxes:
         for left in range(0, width, TILE_PX):
             tile = votes[top : top + TILE_PX, left : left + TILE_PX]
             if (tile > 0).any():
-                boxes.append(cover(tile, prices) + [left, top, left, top])
+                boxes.append(cover(tile, prices) + np.array([left, top, left, top]))
     joined = _join(_join(np.concatenate(boxes), 0), 1)
     return refine(joined, votes, prices)
 
@@ -166,7 +175,10 @@ def _join(boxes: Boxes, axis: int) -> Boxes:
         match = None
         if box[low] % TILE_PX == 0:
             for other in open_ends.get(box[low], []):
-                if abs(other[side] - box[side]) <= SEAM_PX and abs(other[far] - box[far]) <= SEAM_PX:
+                if (
+                    abs(other[side] - box[side]) <= SEAM_PX
+                    and abs(other[far] - box[far]) <= SEAM_PX
+                ):
                     match = other
                     break
         if match is None:
@@ -218,7 +230,9 @@ def _place(
         begin = max(edge - reach, begin)
     if edge in (0, share.shape[1]) or end - begin < 2:
         return float(edge)
-    rows = alone[:, :1 + reach // 2].all(axis=1) if low else alone[:, -1 - reach // 2 :].all(axis=1)
+    rows = (
+        alone[:, : 1 + reach // 2].all(axis=1) if low else alone[:, -1 - reach // 2 :].all(axis=1)
+    )
     strip = share[y0:y1, begin:end]
     outside = strip[:, 0] if low else strip[:, -1]
     rows = rows & (outside < 0.5)

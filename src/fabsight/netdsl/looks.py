@@ -19,7 +19,7 @@ Preset: TypeAlias = Literal["clean", "mild", "hard", "wild"]
 
 @dataclass(frozen=True)
 class Look:
-    """One way an SEM image is formed. The layout edge is mid-sidewall (half height) in both families.
+    """One way an SEM image is formed; the layout edge is mid-sidewall in both families.
 
     Attributes:
         family: Formation model.

@@ -23,7 +23,7 @@ def normalise(grey: Float32[np.ndarray, "height width"]) -> Float32[np.ndarray, 
 
 
 def segment(grey: Float32[np.ndarray, "height width"]) -> Float32[np.ndarray, "2 height width"]:
-    """Share of metal (0) and of via inside metal (1) in each pixel, 0 to 1. Metal must be bright."""
+    """Shares of metal (0) and of via inside metal (1) in each pixel; metal must be bright."""
     image = normalise(grey)
     height, width = image.shape
     if height <= TILE_PX and width <= TILE_PX:

@@ -87,7 +87,9 @@ def _strokes(rng: np.random.Generator) -> Geometry:
         for _ in range(int(rng.integers(1, 5))):
             angle += rng.choice([0.0, np.pi / 4, -np.pi / 4, np.pi / 2, rng.normal(0, 0.2)])
             step = rng.uniform(30, 160) * FINE
-            points.append(points[-1] + (step * np.array([np.cos(angle), np.sin(angle)])).astype(int))
+            points.append(
+                points[-1] + (step * np.array([np.cos(angle), np.sin(angle)])).astype(int)
+            )
         cv2.polylines(metal, [np.array(points, np.int32)], False, 1, width)
     return _geometry(metal, np.zeros_like(metal))
 

@@ -126,7 +126,7 @@ def _stretches(
     count, labels, stats, _ = cv2.connectedComponentsWithStats(
         np.ascontiguousarray(mine, np.uint8), connectivity=4
     )
-    height, width = mine.shape
+    height = len(mine)
     found = []
     for k in range(1, count):
         x, y, w, h, area = (int(v) for v in stats[k])
