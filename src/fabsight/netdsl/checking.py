@@ -102,8 +102,8 @@ def terms(found: Measures) -> list[float]:
     ]
 
 
-BIAS = -6.0
-WEIGHTS = (4.0, 6.0, -0.8, 3.0, 1.0, -1.0, -0.5, -1.0)
+BIAS = 2.724
+WEIGHTS = (-5.279, 1.075, -0.972, 3.099, 0.287, -0.862, -0.238, -0.342)
 
 
 def measure(grey: Map, outline: Outline, settings: LayoutSettings) -> Measures:

@@ -1,0 +1,283 @@
+"""Fit the confidence of the layout verifier on simulated images of the bloom family.
+
+    python benchmarks/calibrate_check.py [--images 400] [--labels DIR] [--seed 1]
+
+Right programs are truths and truths with every coordinate off by up to 0.3 px; wrong ones are the
+damages below. Prints the constants of netdsl/checking.py. `verify.py` measures them on the family
+and on the labels that are left out here.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from fabsight import images
+from fabsight.netdsl.checking import Measures, measure, terms
+from fabsight.netdsl.edge_profiles import outline_of
+from fabsight.netdsl.labels import read_label_program
+from fabsight.netdsl.language import Cap, Poly, Program, Shape, Via, Wire, moved, straight
+from fabsight.netdsl.looks import Family, Preset, draw_look
+from fabsight.netdsl.rendering import render
+from fabsight.netdsl.sem import simulate
+from fabsight.netdsl.settings import LayoutSettings
+from fabsight.netdsl.synthesis import PROMPT, TOPOLOGIES, layout
+from fabsight.task import Image, Question
+
+PRESETS: tuple[Preset, ...] = ("clean", "mild", "hard", "wild")
+LABELS = Path(__file__).parents[2] / "shared" / "data" / "netdsl" / "emsec_labels"
+TRAINING_LABELS, HELD_OUT_LABELS = (0, 1, 2, 3), (4, 5)
+SIDE = 256
+LEAST_CHANGE_PX = 40  # a damage that changes fewer pixels is not seen by anyone
+
+
+@dataclass(frozen=True)
+class Case:
+    """A program on an image: `kind` is the damage, or `truth` and `near` for right ones."""
+
+    question: Question[LayoutSettings]
+    program: Program
+    kind: str
+    look: str
+
+    @property
+    def right(self) -> bool:
+        """Whether the program is the truth or nearly so."""
+        return self.kind in ("truth", "near")
+
+
+def question_of(pixels: np.ndarray) -> Question[LayoutSettings]:
+    return Question((Image(pixels),), PROMPT, LayoutSettings())
+
+
+def tile(
+    rng: np.random.Generator, label: Program, side: int = SIDE, scale: float | None = None
+) -> Program:
+    """A random square of a label that holds metal, at scale 1 or 1/2."""
+    scale = scale or float(rng.choice([1.0, 0.5]))
+    while True:
+        x = rng.uniform(0, label.width - side / scale)
+        y = rng.uniform(0, label.height - side / scale)
+        shapes: list[Shape] = []
+        for shape in label.shapes:
+            if isinstance(shape, Via):
+                new: Shape = Via((shape.x - x) * scale, (shape.y - y) * scale, shape.r * scale)
+                low, high = (new.x - new.r, new.y - new.r), (new.x + new.r, new.y + new.r)
+            else:
+                points = (np.array(shape.points) - (x, y)) * scale
+                new = Poly(tuple(map(tuple, points.tolist())))
+                low, high = points.min(axis=0), points.max(axis=0)
+            if max(low) < side and min(high) > 0:
+                shapes.append(new)
+        program = Program(side, side, tuple(shapes))
+        if 0.05 < render(program).mean() < 0.9:
+            return program
+
+
+def wider(shape: Shape, by: float) -> Shape:
+    """The shape `by` px wider in all, half to each side."""
+    if isinstance(shape, Via):
+        return replace(shape, r=max(shape.r + by / 2, 0.5))
+    if isinstance(shape, Poly):
+        import gdstk
+
+        grown = gdstk.offset([gdstk.Polygon(shape.points)], by / 2, join="miter")
+        points = max((g.points.tolist() for g in grown), key=len, default=[])
+        return Poly(tuple(map(tuple, points))) if len(points) >= 3 else Via(-9, -9, 1)
+    caps = [
+        Cap(cap.length, max(cap.width + by, 1.0)) if cap.length else cap
+        for cap in (shape.start, shape.end)
+    ]
+    return replace(shape, width=max(shape.width + by, 1.0), start=caps[0], end=caps[1])
+
+
+def jittered(program: Program, rng: np.random.Generator, most_px: float) -> Program:
+    """Every coordinate and width off by up to `most_px`."""
+
+    def off() -> float:
+        return float(rng.uniform(-most_px, most_px))
+
+    return replace(
+        program,
+        commands=tuple(wider(moved(s, off(), off()), off()) for s in program.shapes),
+    )
+
+
+def _pick(program: Program, rng: np.random.Generator) -> int:
+    tracks = [i for i, s in enumerate(program.shapes) if not isinstance(s, Via)]
+    return int(rng.choice(tracks or range(len(program.shapes))))
+
+
+def _with(program: Program, index: int, *new: Shape) -> Program:
+    shapes = program.shapes
+    return replace(program, commands=(*shapes[:index], *new, *shapes[index + 1 :]))
+
+
+def _signed(rng: np.random.Generator, low: float, high: float) -> float:
+    return float(rng.uniform(low, high) * rng.choice([-1, 1]))
+
+
+def move(program: Program, rng: np.random.Generator) -> Program:
+    index = _pick(program, rng)
+    shape, by = program.shapes[index], _signed(rng, 2, 6)
+    if isinstance(shape, Wire):
+        across = (0.0, by) if shape.runs[0].axis == "H" else (by, 0.0)
+    else:
+        across = (by, _signed(rng, 0, 4))
+    return _with(program, index, moved(shape, *across))
+
+
+def miss(program: Program, rng: np.random.Generator) -> Program:
+    return _with(program, _pick(program, rng))
+
+
+def add(program: Program, rng: np.random.Generator) -> Program:
+    width, length = rng.uniform(4, 14), rng.uniform(40, 200)
+    x, y = rng.uniform(0, SIDE - 40, 2)
+    new = straight("H" if rng.random() < 0.5 else "V", (x, y), length, width)
+    return replace(program, commands=(*program.commands, new))
+
+
+def one_width(program: Program, rng: np.random.Generator) -> Program:
+    index = _pick(program, rng)
+    return _with(program, index, wider(program.shapes[index], _signed(rng, 2, 4)))
+
+
+def all_widths(program: Program, rng: np.random.Generator) -> Program:
+    by = _signed(rng, 2, 4)
+    return replace(program, commands=tuple(wider(s, by) for s in program.shapes))
+
+
+def nothing(program: Program, _rng: np.random.Generator) -> Program:
+    return replace(program, commands=())
+
+
+def everything(program: Program, _rng: np.random.Generator) -> Program:
+    return replace(program, commands=(straight("H", (0, SIDE / 2), SIDE, SIDE),))
+
+
+DAMAGES: dict[str, Callable[[Program, np.random.Generator], Program]] = {
+    "moved": move,
+    "missing": miss,
+    "added": add,
+    "one width": one_width,
+    "all widths": all_widths,
+    "empty": nothing,
+    "all metal": everything,
+}
+
+
+def damaged(
+    program: Program, rng: np.random.Generator, damage: Callable[..., Program]
+) -> Program | None:
+    """A damage that shows on the canvas, None where ten tries found none."""
+    truth = render(program)
+    for _ in range(10):
+        wrong = damage(program, rng)
+        if np.count_nonzero(render(wrong) != truth) >= LEAST_CHANGE_PX:
+            return wrong
+    return None
+
+
+def layouts(rng: np.random.Generator, labels: list[Program]) -> Iterator[tuple[str, Program]]:
+    """Drawn layouts of each topology and tiles of labels, for ever."""
+    kinds = [*TOPOLOGIES, *(["label"] if labels else [])]
+    turn = 0
+    while True:
+        kind = kinds[turn % len(kinds)]
+        turn += 1
+        if kind == "label":
+            yield kind, tile(rng, labels[rng.integers(len(labels))])
+        else:
+            yield kind, layout(rng, kind)  # type: ignore[arg-type]
+
+
+def cases(
+    seed: int, count: int, family: Family, labels: list[Program], presets: tuple[Preset, ...]
+) -> Iterator[Case]:
+    """All programs, right and wrong, on `count` images."""
+    rng = np.random.default_rng(seed)
+    drawn = layouts(rng, labels)
+    _, other = next(drawn)
+    for number in range(count):
+        kind, program = next(drawn)
+        if not program.shapes or not render(program).any():
+            continue
+        preset = presets[number // 4 % len(presets)]
+        pixels = (
+            render(program) * np.uint8(255)
+            if preset == "clean"
+            else simulate(program, draw_look(rng, preset, family), rng).pixels
+        )
+        question = question_of(pixels)
+        look = f"{preset}/{kind}"
+        yield Case(question, program, "truth", look)
+        yield Case(question, jittered(program, rng, 0.3), "near", look)
+        yield Case(question, other, "other", look)
+        other = program
+        for name, damage in DAMAGES.items():
+            wrong = damaged(program, rng, damage)
+            if wrong is not None:
+                yield Case(question, wrong, name, look)
+
+
+def measures_of(case: Case) -> Measures | None:
+    """The measures of a case; None where the program has no outline, which needs none."""
+    outline = outline_of(case.program)
+    if outline is None:
+        return None
+    return measure(images.grey(case.question.images[0]), outline, case.question.context)
+
+
+def read_labels(numbers: tuple[int, ...], folder: Path) -> list[Program]:
+    """Labels that are there, as programs."""
+    paths = [folder / f"label{n:04d}.svg" for n in numbers]
+    return [read_label_program(path) for path in paths if path.is_file()]
+
+
+def fit(x: np.ndarray, right: np.ndarray, ridge: float = 1e-3) -> tuple[float, np.ndarray]:
+    """Bias and weights of a logistic regression, both classes of equal weight."""
+    from scipy.optimize import minimize
+
+    centre, spread = x.mean(axis=0), x.std(axis=0) + 1e-9
+    z = np.hstack([np.ones((len(x), 1)), (x - centre) / spread])
+    sign = np.where(right, 1.0, -1.0)
+    weight = np.where(right, 0.5 / right.sum(), 0.5 / (~right).sum())
+
+    def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
+        margin = sign * (z @ w)
+        slope = -sign * weight / (1 + np.exp(np.clip(margin, -50, 50)))
+        penalty = ridge * w[1:] @ w[1:]
+        gradient = z.T @ slope
+        gradient[1:] += 2 * ridge * w[1:]
+        return float(weight @ np.logaddexp(0, -margin) + penalty), gradient
+
+    w = minimize(loss, np.zeros(z.shape[1]), jac=True, method="L-BFGS-B").x
+    weights = w[1:] / spread
+    return float(w[0] - weights @ centre), weights
+
+
+def main() -> None:
+    """Measure every case, fit, print."""
+    asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    asked.add_argument("--images", type=int, default=400)
+    asked.add_argument("--labels", type=Path, default=LABELS)
+    asked.add_argument("--seed", type=int, default=1)
+    options = asked.parse_args()
+    labels = read_labels(TRAINING_LABELS, options.labels)
+    rows, right = [], []
+    for case in cases(options.seed, options.images, "bloom", labels, PRESETS):
+        found = measures_of(case)
+        if found is not None:
+            rows.append(terms(found))
+            right.append(case.right)
+    bias, weights = fit(np.array(rows), np.array(right))
+    print(f"# benchmarks/calibrate_check.py --images {options.images} --seed {options.seed}")
+    print(f"BIAS = {bias:.3f}")
+    print(f"WEIGHTS = ({', '.join(f'{w:.3f}' for w in weights)})")
+
+
+if __name__ == "__main__":
+    main()
