@@ -14,7 +14,18 @@ from fabsight.netdsl.canonical import canonical
 from fabsight.netdsl.exports import EXPORTS, IMPORTS, export_svg
 from fabsight.netdsl.gdsii import LayerMap, write_layout
 from fabsight.netdsl.gdsii_reading import read_program
-from fabsight.netdsl.language import NO_CAP, Poly, Program, Run, Via, Wire, parse, straight, write
+from fabsight.netdsl.language import (
+    NO_CAP,
+    Array,
+    Poly,
+    Program,
+    Run,
+    Via,
+    Wire,
+    parse,
+    straight,
+    write,
+)
 from fabsight.netdsl.rendering import coverage, render
 from fabsight.netdsl.settings import LayoutSettings
 from fabsight.netdsl.svg import read_svg, svg_text
@@ -49,6 +60,50 @@ def test_our_own_files_read_back_exactly(tmp_path: Path, kind: str, nm_per_px) -
     EXPORTS[kind](question(nm_per_px), program, path)
     assert path.read_bytes() == data
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("kind", ["gds", "oas"])
+@pytest.mark.parametrize("runs", [8, 60, 400])
+def test_commands_longer_than_a_property_read_back_without_a_word(
+    tmp_path: Path, capfd, kind: str, runs: int
+) -> None:
+    """A warning is an error here; gdstk's own would go to the process's standard error."""
+    stairs = tuple(
+        Run("H", 3.25, 0.0) if n % 2 else Run("V", 0.0, 2.75 if n % 4 else -1.5)
+        for n in range(runs)
+    )
+    wire = Wire(10.25, 20.5, 1.5, NO_CAP, NO_CAP, stairs)
+    corners = tuple((60 + 30 * np.cos(a), 240 + 10 * np.sin(a)) for a in np.arange(0, 6, 0.1))
+
+    many = Array(2, 2, 500, 9, tuple(Via(5 + k, 300, 0.25) for k in range(90)))
+    program = canonical(Program(1000, 420, (wire, Poly(corners), many)))
+    path = tmp_path / f"a.{kind}"
+    write_layout(program, path, kind, 2.5)
+    assert read_program(path, kind) == program
+    assert capfd.readouterr() == ("", "")
+
+
+def test_every_element_keeps_the_limits_of_gdsii(tmp_path: Path) -> None:
+    path = tmp_path / "a.gds"
+    stairs = (Run("H", 3.25, 0.0), Run("V", 0.0, 2.75)) * 80
+    wire = Wire(10.25, 20.5, 1.5, NO_CAP, NO_CAP, stairs)
+    write_layout(Program(1000, 420, (wire,)), path, "gds", None)
+    cell = gdstk.read_gds(path).top_level()[0]
+    assert len(cell.labels) > 2
+    assert max(len(label.text) for label in cell.labels) <= 512
+    for polygon in cell.polygons:
+        assert sum(len(values[2]) for values in polygon.properties) <= 128
+
+
+def test_a_long_command_whose_label_was_lost_is_read_by_its_geometry(tmp_path: Path) -> None:
+    path = tmp_path / "a.gds"
+    stairs = (Run("H", 6.0, 0.0), Run("V", 0.0, 5.0)) * 40
+    program = Program(400, 300, (Wire(10, 20, 2, NO_CAP, NO_CAP, stairs),))
+    write_layout(program, path, "gds", None)
+    edit(path, lambda cell: cell.remove(cell.labels[0]))
+    found = read_program(path, "gds")
+    assert [type(command) for command in found.commands] == [Poly]
+    assert np.array_equal(render(found), render(program))
 
 
 steps = st.integers(1, 4000).map(lambda v: v / 100)

@@ -2,15 +2,15 @@
 
 gdstk ends its process with a segmentation fault on some damaged files (3 % of files with one byte
 changed), so a file from elsewhere is read in a child process with bounded memory and time. What
-comes back is JSON: one cell, flattened, with everything but GDSII's text labels.
+comes back is JSON: one cell, flattened; of GDSII's text labels only those that `carried` wrote.
 """
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -22,6 +22,7 @@ from fabsight.netdsl.language import MAX_COMMANDS
 from fabsight.task import FabsightError
 
 Kind: TypeAlias = Literal["gds", "oas"]
+_Texts: TypeAlias = dict[str, str]
 Points: TypeAlias = Float[np.ndarray, "corners 2"]
 LayerNumber: TypeAlias = tuple[int, int]
 
@@ -29,7 +30,9 @@ TIMEOUT_S = 120
 MAX_MEMORY_BYTES = 4 << 30
 MAX_CORNERS = 5_000_000
 MAX_REACH_NM = 1e12  # a kilometre
-PROPERTY_CHARACTERS = 120  # a GDSII property value holds 126 bytes; longer texts are cut in pieces
+PROPERTY_CHARACTERS = 120  # GDSII allows an element 128 bytes of properties in all
+LABEL_CHARACTERS = 470  # and a text label 512
+_KEY = "netdsl-text"
 _MAGIC = {"gds": b"\x00\x06\x00\x02", "oas": b"%SEMI-OASIS\r\n"}
 _OASIS_END_BYTES = 256  # OASIS 1.0, 14: the END record is this long and is the last of the file
 _CHILD = "from fabsight.netdsl.gdsfile import serve_one_file; serve_one_file()"
@@ -182,6 +185,7 @@ def _contents(kind: str, path: str, name: str) -> dict[str, list[Any]]:
     missing = [str(w.message) for w in said if "issing" in str(w.message)]
     if missing:
         raise _RefusedError(f"the layout is incomplete: {missing[0]}")
+    texts = _long_texts(library)
     top = _choose(library, name)
     count = _count(top)
     if count > MAX_COMMANDS:
@@ -190,7 +194,7 @@ def _contents(kind: str, path: str, name: str) -> dict[str, list[Any]]:
             f"at most {MAX_COMMANDS} can be read: cut out a part"
         )
     fields = [r for r in top.references if _text(r) and _is_plain(r)]
-    found_fields = [_field(reference) for reference in fields]
+    found_fields = [_field(reference, texts) for reference in fields]
     flat = top.copy("flat")
     flat.remove(*(r for r in flat.references if _text(r) and _is_plain(r)))
     flat.flatten()
@@ -200,14 +204,14 @@ def _contents(kind: str, path: str, name: str) -> dict[str, list[Any]]:
             f"cell {top.name!r} has {corners} corners with references written out, "
             f"at most {MAX_CORNERS} can be read: cut out a part"
         )
-    outlines = [_plain(polygon) for polygon in flat.polygons]
+    outlines = [_plain(polygon, texts) for polygon in flat.polygons]
     paths = []
     for path_ in flat.paths:
         straight = _straight(path_)
         if straight:
             paths.append(straight)
         else:
-            outlines += [_plain(polygon) for polygon in path_.to_polygons()]
+            outlines += [_plain(polygon, texts) for polygon in path_.to_polygons()]
     return {"outlines": outlines, "paths": paths, "fields": found_fields}
 
 
@@ -249,14 +253,15 @@ def _repeats(element: Any) -> int:
     return max(int(element.repetition.size), 1) if element.repetition is not None else 1
 
 
-def _text(element: Any) -> str:
-    """The text in the properties of an element, "" when there is none."""
+def _text(element: Any, texts: _Texts | None = None) -> str:
+    """The text in the properties of an element, a key resolved, "" when there is none."""
     pieces = {
         values[1]: bytes(values[2]).rstrip(b"\x00").decode("ascii", "replace")
         for values in element.properties
         if values[0] == "S_GDS_PROPERTY" and len(values) == 3 and isinstance(values[2], bytes)
     }
-    return "".join(pieces[number] for number in sorted(pieces))
+    text = "".join(pieces[number] for number in sorted(pieces))
+    return texts.get(text, text) if texts else text
 
 
 def _is_plain(reference: Any) -> bool:
@@ -265,15 +270,16 @@ def _is_plain(reference: Any) -> bool:
     return not (turned or reference.cell.references or reference.cell.paths)
 
 
-def _field(reference: Any) -> list[Any]:
+def _field(reference: Any, texts: _Texts) -> list[Any]:
     offsets = np.asarray(reference.origin, float)
     if reference.repetition is not None and reference.repetition.size:
         offsets = offsets + reference.repetition.get_offsets()
-    return [_text(reference), offsets.ravel().tolist(), [*map(_plain, reference.cell.polygons)]]
+    outlines = [_plain(polygon, texts) for polygon in reference.cell.polygons]
+    return [_text(reference, texts), offsets.ravel().tolist(), outlines]
 
 
-def _plain(polygon: Any) -> list[Any]:
-    return [polygon.layer, polygon.datatype, _text(polygon), polygon.points.ravel().tolist()]
+def _plain(polygon: Any, texts: _Texts) -> list[Any]:
+    return [polygon.layer, polygon.datatype, _text(polygon, texts), polygon.points.ravel().tolist()]
 
 
 def _straight(path: Any) -> list[Any] | None:
@@ -294,11 +300,29 @@ def _straight(path: Any) -> list[Any] | None:
     return [path.layers[0], path.datatypes[0], width, spine.ravel().tolist()]
 
 
-def pieces(text: str) -> Iterator[tuple[int, str]]:
-    """The text cut for GDSII properties: (attribute number from 1, piece).
+def carried(text: str) -> tuple[str, list[str]]:
+    """A text as one GDSII property, and the labels that hold it where it is too long for that.
 
-    >>> [(number, len(piece)) for number, piece in pieces("x" * 200)]
-    [(1, 120), (2, 80)]
+    A long text's property is a key, and each label is the key, its own number and a piece.
+
+    >>> carried("VIA 8 8 3")
+    ('VIA 8 8 3', [])
+    >>> [len(label) for label in carried("x" * 700)[1]]
+    [501, 261]
     """
-    for number, begin in enumerate(range(0, len(text), PROPERTY_CHARACTERS), start=1):
-        yield number, text[begin : begin + PROPERTY_CHARACTERS]
+    if len(text) <= PROPERTY_CHARACTERS:
+        return text, []
+    key = f"{_KEY}:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    cuts = range(0, len(text), LABEL_CHARACTERS)
+    return key, [f"{key}:{n}:{text[at : at + LABEL_CHARACTERS]}" for n, at in enumerate(cuts)]
+
+
+def _long_texts(library: Any) -> _Texts:
+    """The texts in a file's labels by their keys."""
+    parts: dict[str, dict[int, str]] = {}
+    for cell in library.cells:
+        for label in getattr(cell, "labels", ()):
+            words = label.text.split(":", 3)
+            if words[0] == _KEY and len(words) == 4 and words[2].isascii() and words[2].isdigit():
+                parts.setdefault(":".join(words[:2]), {})[int(words[2])] = words[3]
+    return {key: "".join(part[n] for n in sorted(part)) for key, part in parts.items()}

@@ -5,7 +5,8 @@ at the origin, 1 um user units. Where the pixel size is known the database unit 
 power of ten that is at most 2 % of a pixel; where it is not, 1 px is written as 1 nm with a
 database unit of 0.005 px, and the canvas outline says so.
 Each polygon carries its NetDSL command as a property, so that `gdsii_reading` gives the program
-back exactly. Equal programs give equal bytes.
+back exactly; a command too long for GDSII's properties is in labels on the canvas layer. Equal
+programs give equal bytes.
 """
 
 import math
@@ -22,7 +23,7 @@ from fabsight.netdsl.gdsfile import (
     LayerNumber,
     Outline,
     Points,
-    pieces,
+    carried,
 )
 from fabsight.netdsl.language import (
     Array,
@@ -91,15 +92,17 @@ def write_layout(
     frame = own_frame(program.height, nm_per_px)
     library = gdstk.Library("fabsight", unit=1e-6, precision=frame.dbu_nm * 1e-9)
     cell = library.new_cell("LAYOUT")
-    cell.add(_marked(gdstk, canvas_outline(program, nm_per_px, frame, layers), frame))
+    _add_outlines(cell, [canvas_outline(program, nm_per_px, frame, layers)], frame, layers)
     for number, command in enumerate(canonical(program).commands):
         if not isinstance(command, Array):
-            cell.add(*(_marked(gdstk, o, frame) for o in shape_outlines(command, frame, layers)))
+            _add_outlines(cell, shape_outlines(command, frame, layers), frame, layers)
             continue
         inner = library.new_cell(f"ARRAY_{number}")
         for shape in command.commands:
-            inner.add(*(_marked(gdstk, o, frame) for o in shape_outlines(shape, frame, layers)))
-        cell.add(_with_text(_repeated(gdstk, inner, command, kind, frame), text_of(command)))
+            _add_outlines(inner, shape_outlines(shape, frame, layers), frame, layers)
+        repeated = _repeated(gdstk, inner, command, kind, frame)
+        cell.add(repeated)
+        _carry(cell, [repeated], text_of(command), layers)
     if kind == "oas":
         library.write_oas(path)
         return
@@ -181,14 +184,25 @@ def array_places(array: Array, frame: Frame) -> Points:
     return steps * [array.dx, array.dy] * frame.nm_per_px
 
 
-def _marked(gdstk: Any, outline: Outline, frame: Frame) -> Any:
-    """Gdstk's polygon of an outline in database units."""
-    layer, datatype = outline.layer
-    points = outline.points * (frame.dbu_nm / 1000)
-    return _with_text(gdstk.Polygon(points, layer=layer, datatype=datatype), outline.text)
+def _add_outlines(cell: Any, outlines: list[Outline], frame: Frame, layers: LayerMap) -> None:
+    """Add the outlines of one shape, which all carry one text, as gdstk's polygons."""
+    import gdstk
+
+    polygons = [
+        gdstk.Polygon(o.points * (frame.dbu_nm / 1000), layer=o.layer[0], datatype=o.layer[1])
+        for o in outlines
+    ]
+    cell.add(*polygons)
+    if outlines:
+        _carry(cell, polygons, outlines[0].text, layers)
 
 
-def _with_text(element: Any, text: str) -> Any:
-    for number, piece in pieces(text):
-        element.set_gds_property(number, piece)
-    return element
+def _carry(cell: Any, elements: list[Any], text: str, layers: LayerMap) -> None:
+    """Let elements of a cell carry a text: as a property, a long one in labels of the cell."""
+    import gdstk
+
+    mark, labels = carried(text)
+    for element in elements:
+        element.set_gds_property(1, mark)
+    layer, texttype = layers.canvas
+    cell.add(*(gdstk.Label(label, (0, 0), layer=layer, texttype=texttype) for label in labels))
