@@ -74,7 +74,6 @@ def test_commands_longer_than_a_property_read_back_without_a_word(
     )
     wire = Wire(10.25, 20.5, 1.5, NO_CAP, NO_CAP, stairs)
     corners = tuple((60 + 30 * np.cos(a), 240 + 10 * np.sin(a)) for a in np.arange(0, 6, 0.1))
-
     many = Array(2, 2, 500, 9, tuple(Via(5 + k, 300, 0.25) for k in range(90)))
     program = canonical(Program(1000, 420, (wire, Poly(corners), many)))
     path = tmp_path / f"a.{kind}"

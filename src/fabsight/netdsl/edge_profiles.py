@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
-from fabsight.netdsl.language import Program
+from fabsight.netdsl.language import Program, Via
 from fabsight.netdsl.rendering import Mask, paint, pick
 
 Map: TypeAlias = Float32[np.ndarray, "height width"]
@@ -111,7 +111,8 @@ def _signed(fine: Mask) -> Map:
     outside = cv2.distanceTransform(1 - fine, cv2.DIST_L2, cv2.DIST_MASK_5)
     inside -= outside
     # distances end at pixel centres: half a fine pixel beyond the edge
-    return inside - np.sign(inside) * np.float32(0.5)
+    signed: Map = inside - np.sign(inside) * np.float32(0.5)
+    return signed
 
 
 def _mark_vias(bins: np.ndarray, program: Program, distance: Map) -> None:
@@ -119,7 +120,9 @@ def _mark_vias(bins: np.ndarray, program: Program, distance: Map) -> None:
     metal = pick(program.shapes, "metal")
     if not metal:
         return
-    for via in pick(program.shapes, "via"):
+    for via in program.shapes:
+        if not isinstance(via, Via):
+            continue
         reach = via.r + VIA_REACH_PX
         x0, x1 = max(int(via.x - reach), 0), min(int(via.x + reach) + 2, program.width)
         y0, y1 = max(int(via.y - reach), 0), min(int(via.y + reach) + 2, program.height)
@@ -184,9 +187,7 @@ def profiles_of_pieces(grey: Map, outline: Outline, least_px: float = 4.0) -> Pi
     length = count[:, middle].sum(axis=1) / 2.5
     kept = np.flatnonzero(length >= least_px)
     side = kept // NAMES_KEPT % 4
-    return Pieces(
-        total[kept], count[kept], side, outline.wire_of_piece[kept], kept, length[kept]
-    )
+    return Pieces(total[kept], count[kept], side, outline.wire_of_piece[kept], kept, length[kept])
 
 
 def joined(pieces: Pieces, key: Int[np.ndarray, " pieces"]) -> Pieces:
@@ -254,7 +255,8 @@ def _vertex(curve: np.ndarray, best: np.ndarray) -> np.ndarray:
     bend = left - 2 * centre + right
     inner = (best == middle) & (bend < -1e-12)
     move = np.where(inner, 0.5 * (left - right) / np.where(inner, bend, 1.0), 0.0)
-    return np.clip(move, -0.5, 0.5) * (_SHIFTS_PX[1] - _SHIFTS_PX[0])
+    part: np.ndarray = np.clip(move, -0.5, 0.5) * (_SHIFTS_PX[1] - _SHIFTS_PX[0])
+    return part
 
 
 def profile_edge_px(profile: Profile) -> float:
@@ -269,10 +271,8 @@ def profile_edge_px(profile: Profile) -> float:
     line = np.where(CENTRES_PX > 0, metal, floor)
     peak = smooth - np.maximum(line, max(floor, metal))
     step = abs(metal - floor)
-    if peak[inner].max() > 0.35 * step:
-        curve = smooth
-    else:
-        curve = np.abs(np.gradient(smooth))
+    rimmed = peak[inner].max() > 0.35 * step
+    curve = smooth if rimmed else np.abs(np.gradient(smooth))
     best = np.array([np.argmax(curve[inner]) + inner.start])
     left, centre, right = (curve[best[0] + k] for k in (-1, 0, 1))
     bend = left - 2 * centre + right

@@ -56,7 +56,7 @@ def evidence(grey: Grey, settings: LayoutSettings) -> Evidence:
     inverted = settings.polarity == "dark" or (settings.polarity == "auto" and is_dark(grey))
     bright = dark if inverted else grey
     # the global level is one of an 8-bit image; other ranges are brought to 0-255 first
-    scaled = bright if 0 <= low and 1 < high <= 255 else (bright - low) * (255 / (high - low))
+    scaled = bright if low >= 0 and 1 < high <= 255 else (bright - low) * (255 / (high - low))
     mask = BINARIZERS[settings.binarize](np.asarray(scaled, np.float32))
     return Evidence(tidy(mask).astype(np.float32), None, inverted)
 
@@ -137,7 +137,8 @@ def half_level(grey: Grey) -> Bool[np.ndarray, "height width"]:
 def _local_mean(grey: Grey, where: Bool[np.ndarray, "h w"]) -> Grey:
     """Mean over the marked pixels in a Gaussian neighbourhood of 40 px."""
     weight = where.astype(np.float32)
-    return _blurred(grey * weight, 40.0) / np.maximum(_blurred(weight, 40.0), 1e-3)
+    mean: Grey = _blurred(grey * weight, 40.0) / np.maximum(_blurred(weight, 40.0), 1e-3)
+    return mean
 
 
 def edge_paired(grey: Grey) -> Bool[np.ndarray, "height width"]:

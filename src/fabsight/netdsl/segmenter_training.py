@@ -134,7 +134,7 @@ def network() -> Any:
         conv = nn.Conv2d(cin, cout, 3, stride, dilation, dilation, bias=False)
         return nn.Sequential(conv, nn.BatchNorm2d(cout), nn.ReLU(inplace=True))
 
-    class Segmenter(nn.Module):
+    class Segmenter(nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.stem = nn.Sequential(nn.PixelUnshuffle(2), block(4, 20), block(20, 20))
@@ -154,7 +154,7 @@ def network() -> Any:
             y = self.join2(s2 + self.grow(self.up2(self.down3(s2))))
             y = self.join1(s1 + self.grow(self.up1(y)))
             y = self.join0(s0 + self.grow(self.up0(y)))
-            return self.head(y)  # type: ignore[no-any-return]
+            return self.head(y)
 
     return Segmenter()
 

@@ -146,7 +146,7 @@ def _bloom(place: Map, look: Look, rng: np.random.Generator) -> Map:
     grey += look.rim * rim * (1 + look.tilt * facing)
     dark = np.exp(np.minimum(place, 0) / look.shadow_px) * (place < 0)
     grey -= look.shadow * look.background * dark * (1 - look.tilt * facing)
-    return grey + _grain(grey.shape, look, rng)
+    return np.asarray(grey + _grain(grey.shape, look, rng), np.float32)
 
 
 def _relief(place: Map, look: Look, rng: np.random.Generator) -> Map:
@@ -210,7 +210,7 @@ def _beam(grey: Map, look: Look, rng: np.random.Generator) -> Map:
 
     if look.blur_px > 0:
         grey = cv2.GaussianBlur(grey, (0, 0), look.blur_px)
-    shift = rng.standard_normal(grey.shape[0]).astype(np.float32) * look.drift_px
+    shift = np.asarray(rng.standard_normal(grey.shape[0]) * look.drift_px, np.float32)
     if look.drift_px > 0:
         xs = np.arange(grey.shape[1], dtype=np.float32)[None] + shift[:, None]
         ys = np.repeat(np.arange(grey.shape[0], dtype=np.float32)[:, None], grey.shape[1], 1)

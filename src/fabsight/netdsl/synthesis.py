@@ -1,8 +1,8 @@
 """Random layouts with exact truth: vertical stripes, horizontal lines and Manhattan routing.
 
 The mixture is the source's (arXiv 2606.02434, section 4.1); its distributions are not published,
-so the ranges are ours. Shapes never touch, keep at least 4 px apart, and lie on a grid of 1, 1/2
-or 1/4 px.
+so the ranges are ours. Shapes never touch, keep at least 4 px apart, and lie on a grid of 1 px
+(three layouts in four) or 1/4 px.
 """
 
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class Draw:
 
 def layout(rng: np.random.Generator, topology: Topology | None = None, side: int = 256) -> Program:
     """A random layout of `side` x `side` px, in canonical form."""
-    grid = float(rng.choice([1.0, 1.0, 0.5, 0.25]))
+    grid = float(rng.choice([1.0, 1.0, 1.0, 0.25]))
     draw = Draw(rng, side, grid)
     kind = topology or TOPOLOGIES[rng.integers(3)]
     shapes = _manhattan(draw) if kind == "manhattan" else _stripes(draw, kind == "lines")
@@ -115,10 +115,9 @@ def _stripes(draw: Draw, horizontal: bool) -> list[Shape]:
             at = (begin, centre) if horizontal else (centre, begin)
             shapes.append(straight("H" if horizontal else "V", at, length, width, *cap))
         if draw.chance(0.08) and gap >= 16 and not caps:
-            at = draw.between(10, side - 10)
-            middle = place + width + gap / 2
-            centre_xy = (at, middle) if horizontal else (middle, at)
-            shapes.append(Via(*centre_xy, draw.between(3, max(3, gap / 2 - 5))))
+            along, middle = draw.between(10, side - 10), place + width + gap / 2
+            x, y = (along, middle) if horizontal else (middle, along)
+            shapes.append(Via(x, y, draw.between(3, max(3, gap / 2 - 5))))
         place += width + gap
 
 

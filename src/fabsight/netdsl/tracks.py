@@ -59,7 +59,7 @@ def tracks(votes: Votes, own: Bool[np.ndarray, "h w"], jogs: Jogs) -> list[Leg]:
         mine = sideways if axis == "H" else (metal & ~sideways).T
         field = votes if axis == "H" else votes.T
         mine = _bridged(mine, metal if axis == "H" else metal.T, jogs.bridge)
-        for stretch in _stretches(axis, mine, field, jogs):  # type: ignore[arg-type]
+        for stretch in _stretches(axis, mine, field, jogs):
             leg = follow(stretch, jogs)
             if leg is not None:
                 legs.append(leg)
