@@ -18,10 +18,9 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64
+from jaxtyping import Bool, Float32, Float64, Int64
 
-from fabsight.netdsl.language import Program
-from fabsight.netdsl.shapes import Wire
+from fabsight.netdsl.shapes import Program, Wire
 
 REACH_PX = 8  # pixels taken to either side of an edge
 SEARCH_PX = 4.0  # largest displacement looked for
@@ -48,6 +47,26 @@ class Leg:
     x1: float
     y1: float
     width: float
+
+    @property
+    def middle(self) -> float:
+        """The centre line's x (vertical runs) or y (horizontal ones)."""
+        return self.x0 if self.axis == "V" else self.y0
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Where the run begins and ends along its axis."""
+        return (self.y0, self.y1) if self.axis == "V" else (self.x0, self.x1)
+
+    def across(self, x: float, y: float) -> float:
+        """The coordinate of a point across the run."""
+        return x if self.axis == "V" else y
+
+    def contains(self, x: float, y: float) -> bool:
+        """Whether a point lies on the run's body."""
+        along = y if self.axis == "V" else x
+        beside = abs(self.across(x, y) - self.middle)
+        return beside <= self.width / 2 and self.span[0] <= along <= self.span[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,11 +130,9 @@ def edges_of(
     for index, leg in enumerate(legs):
         upright = leg.axis == "V"
         layers = (grey, distance_px, clear) if upright else turned
-        middle = (leg.x0 + leg.x1) / 2 if upright else (leg.y0 + leg.y1) / 2
-        span = (leg.y0, leg.y1) if upright else (leg.x0, leg.x1)
         names: tuple[Facing, Facing] = ("left", "right") if upright else ("up", "down")
         for facing, sign in zip(names, (-1, 1), strict=True):
-            edge = _edge(index, facing, middle + sign * leg.width / 2, sign, span, layers)
+            edge = _edge(index, facing, leg.middle + sign * leg.width / 2, sign, leg.span, layers)
             if edge is not None and edge.use.any():
                 edges.append(edge)
     return edges
@@ -139,10 +156,11 @@ def _edge(
     part = slice(first, last), slice(columns[0], columns[-1] + 1)
     offsets = (columns + 0.5 - at_px) * sign
     near = np.abs(distance[part] + offsets) < NEAR_PX
-    use = near & clear[part]
+    use: np.ndarray = near & clear[part]
     core = np.abs(offsets) <= GUARD_PX
-    whole = use[:, core].all(axis=1) & (core.sum() >= 2 * GUARD_PX)
-    use &= _shrunk(whole)[:, None]
+    if core.sum() < 2 * GUARD_PX:  # at the canvas edge
+        return None
+    use &= _shrunk(use[:, core].all(axis=1))[:, None]
     return Edge(leg, facing, at_px, first, offsets[::sign], grey[part][:, ::sign], use[:, ::sign])
 
 
@@ -158,69 +176,106 @@ def _shrunk(rows: Bool[np.ndarray, " rows"]) -> Bool[np.ndarray, " rows"]:
 def match(edges: Sequence[Edge]) -> tuple[list[Float64[np.ndarray, " rows"]], Profile]:
     """Outward displacement of each row of edges of one class (NaN where unused), and their profile.
 
-    Displacements are relative to the profile; `convention` says where its edge lies.
+    Displacements are relative to the profile; `edge_model` says where its edge lies.
     """
-    shifts = [np.where(e.use.any(axis=1), 0.0, np.nan) for e in edges]
-    offsets = [np.zeros(len(s)) for s in shifts]
-    noise = np.ones(1)
+    stack = _stacked(edges)
+    count = len(stack.grey)
+    shift, offset = np.zeros(count), np.zeros(count)
+    noise = np.ones(2 * REACH_PX + 2)
     for _ in range(ROUNDS):
-        profile = _mean_profile(edges, shifts, offsets)
-        squares, counts = np.zeros(2 * REACH_PX + 2), np.zeros(2 * REACH_PX + 2)
-        for index, edge in enumerate(edges):
-            fit = _match_edge(edge, profile, noise)
-            shifts[index], offsets[index] = fit[0], fit[1]
-            where = np.clip(np.rint(edge.offsets_px).astype(int) + REACH_PX, 0, len(squares) - 1)
-            rest = np.where(edge.use, edge.grey - fit[2], 0.0)
-            np.add.at(squares, where, np.sum(rest**2, axis=0))
-            np.add.at(counts, where, np.sum(edge.use, axis=0))
-        noise = (squares + 1e-9) / np.maximum(counts, 1)
+        profile = _mean_profile(stack, shift, offset)
+        weight = stack.use / noise[stack.bins]
+        shift = _best_shifts(stack, weight, profile)
+        rest = stack.grey - _at(profile, stack.offsets - shift[:, None])
+        offset = (weight * rest).sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-12)
+        rest = (rest - offset[:, None])[stack.use]
+        bins, size = stack.bins[stack.use], len(noise)
+        counts = np.bincount(bins, minlength=size)
+        noise = (np.bincount(bins, rest**2, size) + 1e-9) / np.maximum(counts, 1)
         noise = np.maximum(noise, noise[counts > 0].min(initial=1.0))
-    return shifts, _mean_profile(edges, shifts, offsets)
+    shown = np.where(stack.use.any(axis=1), shift, np.nan)
+    ends = np.cumsum([len(e.grey) for e in edges])[:-1]
+    return np.split(shown, ends), _mean_profile(stack, shift, offset)
 
 
-def _match_edge(
-    edge: Edge, profile: Profile, noise: Float64[np.ndarray, " bins"]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Displacement and grey offset of each row, and the fitted grey values."""
+@dataclass(frozen=True, eq=False)
+class _Stack:
+    """The rows of all edges of a class; rows cut by the canvas are filled up with unused pixels.
+
+    Attributes:
+        edges: Rows of each edge, and the offsets they share.
+        offsets: Per pixel, px outwards.
+        bins: Per pixel, the offset rounded: an index of noise levels.
+        grey: Grey values.
+        use: Which pixels count.
+    """
+
+    edges: list[tuple[slice, np.ndarray]]
+    offsets: Float64[np.ndarray, "rows pixels"]
+    bins: Int64[np.ndarray, "rows pixels"]
+    grey: Float64[np.ndarray, "rows pixels"]
+    use: Bool[np.ndarray, "rows pixels"]
+
+
+def _stacked(edges: Sequence[Edge]) -> _Stack:
+    pixels = max(e.grey.shape[1] for e in edges)
+    rows = sum(len(e.grey) for e in edges)
+    offsets, grey = np.zeros((rows, pixels)), np.zeros((rows, pixels))
+    use = np.zeros((rows, pixels), bool)
+    parts, begin = [], 0
+    for edge in edges:
+        part, width = slice(begin, begin + len(edge.grey)), edge.grey.shape[1]
+        offsets[part, :width], grey[part, :width] = edge.offsets_px, edge.grey
+        use[part, :width] = edge.use
+        parts.append((part, offsets[begin]))
+        begin = part.stop
+    bins = np.rint(offsets).astype(np.int64) + REACH_PX
+    return _Stack(parts, offsets, bins.clip(0, 2 * REACH_PX + 1), grey, use)
+
+
+def _best_shifts(
+    stack: _Stack, weight: Float64[np.ndarray, "rows pixels"], profile: Profile
+) -> Float64[np.ndarray, " rows"]:
+    """The displacement of least squares of each row, its grey offset free."""
     trial = np.arange(-SEARCH_PX, SEARCH_PX + STEP_PX / 2, STEP_PX)
-    model = np.interp(edge.offsets_px[:, None] - trial, profile.offsets_px, profile.grey)
-    bins = np.clip(np.rint(edge.offsets_px).astype(int) + REACH_PX, 0, len(noise) - 1)
-    weight = edge.use / noise[bins]
-    grey = edge.grey.astype(np.float64)
     total = np.maximum(weight.sum(axis=1, keepdims=True), 1e-12)
-    mean = (weight * grey).sum(axis=1, keepdims=True) / total
-    rest = grey - mean
-    tilt = weight @ model / total
-    misfit = weight @ model**2 - total * tilt**2 - 2 * (weight * rest) @ model
+    rest = weight * (stack.grey - (weight * stack.grey).sum(axis=1, keepdims=True) / total)
+    misfit = np.empty((len(rest), len(trial)))
+    for part, offsets in stack.edges:
+        model = _at(profile, offsets[:, None] - trial)
+        mean = weight[part] @ model
+        misfit[part] = weight[part] @ model**2 - mean**2 / total[part] - 2 * rest[part] @ model
     best = misfit.argmin(axis=1).clip(1, len(trial) - 2)
     rows = np.arange(len(best))
     before, at, after = (misfit[rows, best + k] for k in (-1, 0, 1))
-    bend = before - 2 * at + after
-    part = np.where(bend > 0, 0.5 * (before - after) / np.where(bend > 0, bend, 1), 0).clip(-1, 1)
-    shift = np.where(edge.use.any(axis=1), trial[best] + part * STEP_PX, np.nan)
-    fitted = np.interp(
-        edge.offsets_px - np.nan_to_num(shift)[:, None], profile.offsets_px, profile.grey
-    )
-    offset = ((weight * (grey - fitted)).sum(axis=1, keepdims=True) / total)[:, 0]
-    return shift, offset, fitted + offset[:, None]
+    bend = np.maximum(before - 2 * at + after, 1e-12)
+    part_of_step = (0.5 * (before - after) / bend).clip(-1, 1)
+    shifts: Float64[np.ndarray, " rows"] = trial[best] + part_of_step * STEP_PX
+    return shifts
+
+
+def _at(profile: Profile, offsets_px: Float64[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
+    """The profile at any offsets, linear between its points, constant beyond them."""
+    place = (offsets_px - profile.offsets_px[0]) / FINE_PX
+    low = place.astype(np.int64).clip(0, len(profile.grey) - 2)
+    rise = np.diff(profile.grey)
+    return np.asarray(profile.grey[low] + (place - low).clip(0, 1) * rise[low])
 
 
 def _mean_profile(
-    edges: Sequence[Edge], shifts: Sequence[np.ndarray], offsets: Sequence[np.ndarray]
+    stack: _Stack, shift: Float64[np.ndarray, " rows"], offset: Float64[np.ndarray, " rows"]
 ) -> Profile:
     """All pixels in place, averaged on a grid of FINE_PX by linear weights."""
     reach = REACH_PX + SEARCH_PX
     count = round(2 * reach / FINE_PX) + 1
-    sums, weights = np.zeros(count + 1), np.zeros(count + 1)
-    for edge, shift, offset in zip(edges, shifts, offsets, strict=True):
-        place = (edge.offsets_px - np.nan_to_num(shift)[:, None] + reach) / FINE_PX
-        place = place[edge.use].clip(0, count - 1)
-        grey = (edge.grey - offset[:, None])[edge.use]
-        low = place.astype(np.int64)
-        part = place - low
-        weights += np.bincount(low, 1 - part, count + 1) + np.bincount(low + 1, part, count + 1)
-        sums += np.bincount(low, grey * (1 - part), count + 1)
-        sums += np.bincount(low + 1, grey * part, count + 1)
+    place = ((stack.offsets - shift[:, None])[stack.use] + reach) / FINE_PX
+    place = place.clip(0, count - 1)
+    grey = (stack.grey - offset[:, None])[stack.use]
+    low = place.astype(np.int64)
+    part = place - low
+    size = count + 1
+    weights = np.bincount(low, 1 - part, size) + np.bincount(low + 1, part, size)
+    sums = np.bincount(low, grey * (1 - part), size) + np.bincount(low + 1, grey * part, size)
     grid = np.arange(count) * FINE_PX - reach
     weights, sums = _smooth(weights[:count]), _smooth(sums[:count])
     filled = weights > 1e-3 * weights.max()

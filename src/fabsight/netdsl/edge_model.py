@@ -1,0 +1,165 @@
+"""Where on a mean edge profile the edge lies, for each convention.
+
+`mid` is mid-sidewall. Neither the brightest point nor the steepest slope of a blurred profile lies
+there: a step below the rim pulls the peak inwards, and a rim pulls the slope outwards, by up to a
+pixel each. So a profile is fitted by what forms it, and the edge is the place of step and rim:
+
+    T(t) = [floor + step s(-t') + rim k(t') - shadow exp(-t' / 6 px)] * Gauss(beam),  t' = t - edge
+    s    = logistic over the sidewall;  k = exp(-|t' / reach|^1.5), another reach on either side
+
+The four grey levels follow by linear least squares (variable projection, Golub and Pereyra 1973);
+edge, sidewall, beam and the two reaches by damped Gauss-Newton under wide log-normal priors. The
+prior knows no side: both reaches start alike. With a strong symmetric rim the result is the peak
+of the rim, without a rim the steepest slope.
+
+`outer` and `inner` are where the fitted profile crosses half way from the rim's peak to the floor,
+and to the metal's top; without a rim both are where it crosses half way from floor to top.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import numpy as np
+from jaxtyping import Float64
+
+from fabsight.netdsl.profiles import FINE_PX, REACH_PX, SEARCH_PX, Profile
+
+Convention: TypeAlias = Literal["mid", "outer", "inner"]
+
+RIM_POWER = 1.5
+SHADOW_PX = 6.0
+# Prior of edge (px) and of the logarithms of sidewall, beam, inner and outer reach (px).
+PRIOR = np.array([0.0, np.log(1.5), np.log(1.0), np.log(1.6), np.log(1.6)])
+SPREAD = np.array([3.0, 0.4, 0.35, 0.4, 0.4])
+MISFIT = 0.02  # of the profile's range: how well the formula is trusted to describe it
+SPARSE = 0.01  # points of less weight than this share of the largest are left out
+GRID = 3  # every third point of the profile is fitted
+STEPS = 12
+CONVERGED_PX = 0.003
+RIDGE = 1e-3
+RIM_SHARE = 0.1  # a rim this small against the step has no flank of its own
+
+
+def edge_positions(
+    profiles: Sequence[Profile], convention: Convention = "mid"
+) -> Float64[np.ndarray, " profiles"]:
+    """Where the edge lies on each profile, px outwards from the profile's zero."""
+    if not profiles:
+        return np.zeros(0)
+    t, grey, weight = _fitted_part(profiles)
+    parameters = _fit(t, grey, weight)
+    if convention == "mid":
+        return parameters[:, 0]
+    columns = _columns(t, parameters)
+    levels = _levels(columns, grey, weight)
+    curves = np.einsum("ptc,pc->pt", columns, levels)
+    places = zip(curves, levels, parameters[:, 0], strict=True)
+    return np.array([_flank(t, *place, convention) for place in places])
+
+
+def _fitted_part(
+    profiles: Sequence[Profile],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Offsets (points,), grey and weight (profiles, points), thinned and within reach."""
+    thin = slice(round(SEARCH_PX / FINE_PX), -round(SEARCH_PX / FINE_PX), GRID)
+    grey = np.stack([p.grey[thin] for p in profiles])
+    counts = np.stack([p.weight[thin] for p in profiles])
+    weight = (counts > SPARSE * counts.max(axis=1, keepdims=True)).astype(float)
+    return profiles[0].offsets_px[thin], grey, weight
+
+
+def _fit(t: np.ndarray, grey: np.ndarray, weight: np.ndarray) -> Float64[np.ndarray, "profiles 5"]:
+    """The five shape parameters of each profile."""
+    spread = np.ptp(grey, axis=1)
+    scale = np.maximum(MISFIT * spread, 1e-6 * np.abs(grey).max() + 1e-9)
+    slope = np.abs(np.gradient(grey, t, axis=1)) * weight * (np.abs(t) < REACH_PX / 2)
+    now = np.tile(PRIOR, (len(grey), 1))
+    now[:, 0] = t[slope.argmax(axis=1)]
+    damping = np.full(len(grey), 1e-2)
+    rest, slopes = _residuals(t, grey, weight, now, scale)
+    for _ in range(STEPS):
+        pull = np.einsum("pri,prj->pij", slopes, slopes)
+        push = np.einsum("pri,pr->pi", slopes, rest)
+        diagonal = np.einsum("pii->pi", pull) * damping[:, None]
+        step = -np.linalg.solve(pull + diagonal[:, :, None] * np.eye(5), push[:, :, None])[..., 0]
+        trial = now + np.clip(step, -0.7, 0.7)
+        new_rest, new_slopes = _residuals(t, grey, weight, trial, scale)
+        better = (new_rest**2).sum(axis=1) < (rest**2).sum(axis=1)
+        now[better], rest[better], slopes[better] = (
+            trial[better],
+            new_rest[better],
+            new_slopes[better],
+        )
+        damping = np.where(better, damping / 5, damping * 5)
+        if np.all(np.abs(step).max(axis=1) < CONVERGED_PX):
+            break
+    return now
+
+
+def _residuals(
+    t: np.ndarray, grey: np.ndarray, weight: np.ndarray, at: np.ndarray, scale: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Misfit with the prior's, (profiles, points + 5), and its slopes by each parameter."""
+    nudge = 1e-3
+    shifts = np.concatenate([np.zeros((1, 5)), nudge * np.eye(5)])
+    variants = (at[:, None] + shifts).reshape(-1, 5)
+    sixfold = np.repeat(grey, 6, axis=0), np.repeat(weight, 6, axis=0)
+    columns = _columns(t, variants)
+    levels = _levels(columns, *sixfold)
+    misfit = (np.einsum("ptc,pc->pt", columns, levels) - sixfold[0]) * sixfold[1]
+    misfit /= np.repeat(scale, 6)[:, None]
+    rest = np.concatenate([misfit, (variants - PRIOR) / SPREAD], axis=1)
+    rest = rest.reshape(len(grey), 6, -1)
+    return rest[:, 0], ((rest[:, 1:] - rest[:, :1]) / nudge).transpose(0, 2, 1)
+
+
+def _columns(t: np.ndarray, parameters: np.ndarray) -> Float64[np.ndarray, "sets points 4"]:
+    """The blurred shapes of floor, step, rim and shadow."""
+    edge = parameters[:, 0]
+    sidewall, beam, inner, outer = np.exp(parameters[:, 1:].clip(-4, 4)).T
+    inwards = edge[:, None] - t
+    step = 0.5 + 0.5 * np.tanh(2.2 * inwards / sidewall[:, None])
+    reach = np.where(inwards > 0, inner[:, None], outer[:, None])
+    rim = np.exp(-((np.abs(inwards) / reach) ** RIM_POWER))
+    shadow = np.exp(np.minimum(inwards, 0) / SHADOW_PX) * (inwards < 0)
+    kernel = np.exp(-0.5 * ((t[:, None] - t) / beam[:, None, None]) ** 2)
+    kernel /= kernel.sum(axis=2, keepdims=True)
+    blurred = kernel @ np.stack([step, rim, shadow], axis=2)
+    return np.concatenate([np.ones((*step.shape, 1)), blurred], axis=2)
+
+
+def _levels(
+    columns: np.ndarray, grey: np.ndarray, weight: np.ndarray
+) -> Float64[np.ndarray, "sets 4"]:
+    """The grey levels that fit best."""
+    weighted = columns * weight[:, :, None]
+    ridge = RIDGE * weight.sum(axis=1)[:, None, None] * np.diag([0.0, 1.0, 1.0, 1.0])
+    gram = np.einsum("pti,ptj->pij", weighted, columns) + ridge
+    return np.linalg.solve(gram, np.einsum("pti,pt->pi", weighted, grey)[..., None])[..., 0]
+
+
+def _flank(
+    t: np.ndarray, curve: np.ndarray, levels: np.ndarray, edge: float, convention: Convention
+) -> float:
+    """The half-level crossing of one fitted curve on the flank asked for."""
+    floor, step, rim, _ = levels
+    near = np.abs(t - edge) < REACH_PX / 2
+    sign = np.sign(rim) if abs(rim) > RIM_SHARE * abs(step) else 0.0
+    peak = int(np.flatnonzero(near)[np.argmax((sign * curve)[near])]) if sign else 0
+    base = floor if convention == "outer" else floor + step
+    height = curve[peak] - base
+    if sign == 0 or height * sign < RIM_SHARE * abs(rim):  # no rim on this side: the step's middle
+        return _crossing(t, curve, floor + step / 2, edge)
+    flank = slice(peak, None) if convention == "outer" else slice(0, peak + 1)
+    return _crossing(t[flank], curve[flank], base + height / 2, float(t[peak]))
+
+
+def _crossing(t: np.ndarray, curve: np.ndarray, level: float, near: float) -> float:
+    """Where the curve crosses a level, nearest to a place; the place itself if it never does."""
+    above = curve > level
+    turns = np.flatnonzero(above[1:] != above[:-1])
+    if not len(turns):
+        return near
+    part = (level - curve[turns]) / (curve[turns + 1] - curve[turns])
+    places = t[turns] + part * (t[turns + 1] - t[turns])
+    return float(places[np.abs(places - near).argmin()])

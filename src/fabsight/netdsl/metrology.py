@@ -1,0 +1,274 @@
+"""Measurements of an image along its program: CD, pitch, space, roughness, vias and their overlay.
+
+A row per straight run of a wire and per via, all with the same columns, for CSV. Lengths are in px
+and, when the scale is known, in nm; what cannot be measured is None. docs/netdsl-metrology.md has
+each column's formula and source.
+
+The program only says where to look. `profiles` finds each row of each edge, `edge_model` the place
+of the edge convention on the mean profile, `roughness` the statistics, `via_metrology` the discs.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from jaxtyping import Float64
+
+from fabsight.images import grey as grey_of
+from fabsight.netdsl.edge_model import Convention, edge_positions
+from fabsight.netdsl.profiles import Edge, Facing, Grey, Leg, edges_of, legs_of, match
+from fabsight.netdsl.rendering import paint, pick
+from fabsight.netdsl.roughness import Roughness, mean_error, roughness
+from fabsight.netdsl.sem import signed_distance
+from fabsight.netdsl.settings import LayoutSettings
+from fabsight.netdsl.shapes import Program, Shape, Via
+from fabsight.netdsl.via_metrology import MeasuredVia, measure_vias
+from fabsight.task import Question
+
+LEAST_ROWS = 4
+UNSURE_PX = 2.0  # rows matched at random scatter by 2.3 px, those of an edge by less
+VIA_MARGIN_PX = 3.0  # a via marks the image this far beyond its rim
+DECIMALS = 4
+
+WIRE_LENGTHS = (
+    "length_px",
+    "design_width_px",
+    "cd_px",
+    "cd_se_px",
+    "space_left_px",
+    "space_right_px",
+    "pitch_left_px",
+    "pitch_right_px",
+    "ler_left_px",
+    "ler_left_biased_px",
+    "ler_right_px",
+    "ler_right_biased_px",
+    "lwr_px",
+    "lwr_se_px",
+    "lwr_biased_px",
+    "correlation_px",
+)
+VIA_LENGTHS = (
+    "design_diameter_px",
+    "diameter_px",
+    "diameter_se_px",
+    "overlay_px",
+    "enclosure_px",
+)
+COLUMNS = ("kind", "id", "orientation", "edge", "rows", "wire", "x_px", "y_px")
+
+Measurement: TypeAlias = dict[str, Any]
+Rows: TypeAlias = Float64[np.ndarray, " rows"]
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredLeg:
+    """A straight run and the outward displacement of its two edges from the program's, px.
+
+    Attributes:
+        leg: The run.
+        left: Per row, of the left edge (upper edge of a horizontal run); None if it is hidden.
+        right: Per row, of the right (lower) edge.
+    """
+
+    leg: Leg
+    left: Rows | None
+    right: Rows | None
+
+    @property
+    def width(self) -> Rows | None:
+        """Width of each row, px; NaN where an edge is hidden."""
+        if self.left is None or self.right is None:
+            return None
+        width: Rows = self.leg.width + self.left + self.right
+        return width
+
+    @property
+    def centre_px(self) -> float:
+        """Measured place of the centre line across the run; the program's if an edge is hidden."""
+        shift = (mean_of(self.right) - mean_of(self.left)) / 2
+        return self.leg.middle + (0.0 if np.isnan(shift) else shift)
+
+
+def measure(question: Question[LayoutSettings], program: Program) -> list[Measurement]:
+    """One row per straight run and per via of the program, measured on the question's first image.
+
+    Every row has the same keys. Lengths end in `_px`, and again in `_nm`, which is None without a
+    scale. The settings' `edge` says which edge is measured.
+    """
+    image = question.images[0]
+    legs, vias = measure_parts(grey_of(image), program, question.context.edge)
+    runs = [m.leg for m in legs]
+    beside = {"left": neighbours(runs, -1), "right": neighbours(runs, 1)}
+    wires = [_wire_row(own) for own in legs]
+    for row, own, *others in zip(wires, legs, *beside.values(), strict=True):
+        for side, other in zip(beside, others, strict=True):
+            row |= {} if other is None else _beside(side, own, legs[other])
+    rows = wires + [_via_row(index, via, legs) for index, via in enumerate(vias)]
+    nm_per_px = question.context.nm_per_px or image.nm_per_px
+    return [_complete(row, question.context.edge, nm_per_px) for row in rows]
+
+
+def measure_parts(
+    grey: Grey, program: Program, convention: Convention = "mid"
+) -> tuple[list[MeasuredLeg], list[MeasuredVia]]:
+    """Every straight run and every via of a program, measured on an image; px.
+
+    Image and program are compared on the part they share, from the top-left corner.
+    """
+    height, width = min(grey.shape[0], program.height), min(grey.shape[1], program.width)
+    shared = grey[:height, :width]
+    holes = pick(program.shapes, "via")
+    distance = signed_distance(paint(program.shapes, width, height), 1)
+    clear = paint([_grown(via) for via in holes], width, height) == 0
+    legs = legs_of(program)
+    edges = edges_of(legs, shared, distance, clear)
+    found: dict[tuple[int, Facing], Rows] = {}
+    for group in _by_facing(edges):
+        shifts, profile = match(group)
+        place = float(edge_positions([profile], convention)[0])
+        for edge, shift in zip(group, shifts, strict=True):
+            if np.nanstd(shift) < UNSURE_PX:
+                found[edge.leg, edge.facing] = shift + place
+    measured = [
+        MeasuredLeg(
+            leg,
+            found.get((index, "left" if leg.axis == "V" else "up")),
+            found.get((index, "right" if leg.axis == "V" else "down")),
+        )
+        for index, leg in enumerate(legs)
+    ]
+    metal = signed_distance(paint(pick(program.shapes, "metal"), width, height), 1)
+    discs = [via for via in holes if isinstance(via, Via)]
+    return measured, measure_vias(discs, shared, metal, convention)
+
+
+def mean_of(values: Rows | None) -> float:
+    """The mean of the rows that were measured, NaN when fewer than 4 were."""
+    if values is None or np.isfinite(values).sum() < LEAST_ROWS:
+        return float("nan")
+    return float(np.nanmean(values))
+
+
+def neighbours(legs: Sequence[Leg], side: int) -> list[int | None]:
+    """For each run the nearest parallel one to its left or above (side -1), right or below (1).
+
+    None where there is none beside it, or where it touches.
+    """
+    upright = np.array([leg.axis == "V" for leg in legs])
+    middle, width = (np.array([getattr(leg, n) for leg in legs]) for n in ("middle", "width"))
+    begin, end = np.array([leg.span for leg in legs]).reshape(-1, 2).T
+    found: list[int | None] = []
+    for leg in legs:
+        away = (middle - leg.middle) * side
+        beside = (upright == (leg.axis == "V")) & (away > 0)
+        beside &= np.minimum(end, leg.span[1]) > np.maximum(begin, leg.span[0])
+        gap = np.where(beside, away - (width + leg.width) / 2, np.inf)
+        nearest = int(gap.argmin())
+        found.append(nearest if 0 < gap[nearest] < np.inf else None)
+    return found
+
+
+def _by_facing(edges: Sequence[Edge]) -> list[list[Edge]]:
+    groups: dict[Facing, list[Edge]] = {}
+    for edge in edges:
+        groups.setdefault(edge.facing, []).append(edge)
+    return list(groups.values())
+
+
+def _grown(via: Shape) -> Shape:
+    assert isinstance(via, Via)
+    return Via(via.x, via.y, via.r + VIA_MARGIN_PX)
+
+
+def _wire_row(own: MeasuredLeg) -> Measurement:
+    leg, width = own.leg, own.width
+    across = own.centre_px
+    along = (leg.span[0] + leg.span[1]) / 2
+    row: Measurement = {
+        "kind": "wire",
+        "id": f"W{leg.wire}.{leg.run}",
+        "orientation": "vertical" if leg.axis == "V" else "horizontal",
+        "x_px": across if leg.axis == "V" else along,
+        "y_px": along if leg.axis == "V" else across,
+        "length_px": leg.span[1] - leg.span[0],
+        "design_width_px": leg.width,
+    }
+    if width is not None:
+        row |= {
+            "rows": int(np.isfinite(width).sum()),
+            "cd_px": mean_of(width),
+            "cd_se_px": mean_error(width),
+        }
+    row |= _rough("ler_left", own.left) | _rough("ler_right", own.right)
+    row |= _rough("lwr", width, error=True, correlation=True)
+    return row
+
+
+def _beside(side: str, own: MeasuredLeg, other: MeasuredLeg) -> Measurement:
+    """Space and pitch to the neighbour on one side."""
+    gap = abs(other.leg.middle - own.leg.middle) - (other.leg.width + own.leg.width) / 2
+    facing = (own.right, other.left) if side == "right" else (own.left, other.right)
+    whole = own.width is not None and other.width is not None
+    return {
+        f"space_{side}_px": gap - mean_of(facing[0]) - mean_of(facing[1]),
+        f"pitch_{side}_px": abs(other.centre_px - own.centre_px) if whole else None,
+    }
+
+
+def _rough(
+    name: str, values: Rows | None, error: bool = False, correlation: bool = False
+) -> Measurement:
+    found: Roughness | None = None if values is None else roughness(values)
+    if found is None:
+        return {}
+    row: Measurement = {
+        f"{name}_px": found.three_sigma_px,
+        f"{name}_biased_px": found.biased_px,
+    }
+    if error:
+        row[f"{name}_se_px"] = found.error_px
+    if correlation:
+        row["correlation_px"] = found.correlation_px
+    return row
+
+
+def _via_row(index: int, via: MeasuredVia, measured: Sequence[MeasuredLeg]) -> Measurement:
+    row: Measurement = {
+        "kind": "via",
+        "id": f"V{index}",
+        "rows": via.rays,
+        "x_px": via.x_px,
+        "y_px": via.y_px,
+        "design_diameter_px": 2 * via.design.r,
+        "diameter_px": via.diameter_px,
+        "diameter_se_px": via.diameter_se_px,
+    }
+    under = [m for m in measured if m.leg.contains(via.design.x, via.design.y)]
+    if not under:
+        return row
+    wire = min(under, key=lambda m: abs(m.leg.across(via.design.x, via.design.y) - m.leg.middle))
+    overlay = wire.leg.across(via.x_px, via.y_px) - wire.centre_px
+    return row | {
+        "wire": f"W{wire.leg.wire}.{wire.leg.run}",
+        "orientation": "vertical" if wire.leg.axis == "V" else "horizontal",
+        "overlay_px": overlay,
+        "enclosure_px": (mean_of(wire.width) - via.diameter_px) / 2 - abs(overlay),
+    }
+
+
+def _complete(
+    row: Mapping[str, Any], convention: Convention, nm_per_px: float | None
+) -> Measurement:
+    """The row with every column in order, rounded, None for what is missing, and nm."""
+    out: Measurement = {}
+    for name in (*COLUMNS, *WIRE_LENGTHS, *VIA_LENGTHS):
+        value: Any = convention if name == "edge" else row.get(name)
+        if isinstance(value, float):
+            value = round(value, DECIMALS) if np.isfinite(value) else None
+        out[name] = value
+        if name.endswith("_px"):
+            known = value is not None and nm_per_px is not None
+            out[f"{name[:-3]}_nm"] = round(value * nm_per_px, DECIMALS) if known else None
+    return out
