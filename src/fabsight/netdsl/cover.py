@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float32, Float64, Int64
 
 Votes: TypeAlias = Float32[np.ndarray, "height width"]
 Boxes: TypeAlias = Float64[np.ndarray, "n 4"]  # x0 y0 x1 y1, half-open, px
+Kept: TypeAlias = Float64[np.ndarray, "kept 4"]
 
 MAX_LINES = 44  # per axis; keeps one search under a millisecond
 EPSILON = 1e-3  # what an already covered metal pixel still wins: boxes reach into their neighbours
@@ -93,7 +94,7 @@ def _pairs(height: int) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"
     return _PAIRS[height]
 
 
-def refine(boxes: Boxes, votes: Votes, prices: Prices) -> Boxes:
+def refine(boxes: Boxes, votes: Votes, prices: Prices) -> Kept:
     """Move every edge to its optimum given the other boxes; boxes that win too little go.
 
     Exact coordinate ascent on the votes under the union: it never falls.

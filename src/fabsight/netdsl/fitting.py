@@ -7,7 +7,16 @@ import numpy as np
 from jaxtyping import Bool, Float32
 
 from fabsight.netdsl.assembly import Leg, Section, Tolerances, assemble, legs_of, wire_of
-from fabsight.netdsl.cover import EPSILON, Boxes, Prices, Votes, component_votes, cover, refine
+from fabsight.netdsl.cover import (
+    EPSILON,
+    Boxes,
+    Kept,
+    Prices,
+    Votes,
+    component_votes,
+    cover,
+    refine,
+)
 from fabsight.netdsl.language import Program, Shape, Via
 from fabsight.netdsl.outlines import outline
 from fabsight.netdsl.rendering import paint
@@ -165,7 +174,7 @@ def cover_piece(votes: Votes, fit: Fit) -> Boxes:
     return refine(joined, votes, prices)
 
 
-def _join(boxes: Boxes, axis: int) -> Boxes:
+def _join(boxes: Boxes, axis: int) -> Kept:
     """Boxes cut by tile borders along x (0) or y (1) made whole."""
     low, high, side, far = (0, 2, 1, 3) if axis == 0 else (1, 3, 0, 2)
     order = boxes[np.lexsort((boxes[:, side], boxes[:, low]))].tolist()

@@ -94,8 +94,8 @@ def _stripes(draw: Draw, horizontal: bool) -> list[Shape]:
     """Parallel wires over the whole canvas, some broken, some with dogbone ends."""
     side = draw.side
     shapes: list[Shape] = []
-    widest = draw.rng.choice([8, 12, 18, 26])
-    space = draw.rng.choice([10, 18, 30])
+    widest = float(draw.rng.choice([8, 12, 18, 26]))
+    space = float(draw.rng.choice([10, 18, 30]))
     regular = draw.chance(0.35)
     width, gap = draw.between(4, widest), draw.between(5, space)
     caps = draw.chance(0.6)
