@@ -242,8 +242,16 @@ def wire_of(chain: list[tuple[Leg, End]]) -> Wire:
             runs.append(Run("H", step, 0.0) if axis == "H" else Run("V", 0.0, step))
         x, y = (goal, y) if axis == "H" else (x, goal)
     end: End = 0 if entered else 1
-    caps = first.caps.get(begin, NO_CAP), last.caps.get(end, NO_CAP)
+    caps = _cap_at(first, begin, width), _cap_at(last, end, width)
     return Wire(*start, width, *caps, tuple(runs))
+
+
+def _cap_at(leg: Leg, end: End, width: float) -> Cap:
+    """The cap at an end; on a leg cut by the border it grows as the leg's axis moves out."""
+    cap = leg.caps.get(end, NO_CAP)
+    if leg.cut is None or cap == NO_CAP:
+        return cap
+    return Cap(cap.length, cap.width + 2 * abs(leg.widened(width) - leg.centre(end)))
 
 
 def _path(chain: list[tuple[Leg, End]], width: float) -> list[tuple[Axis, float]]:

@@ -292,9 +292,21 @@ def _as_via(piece: Piece) -> Via | None:
     x, y = (float((weight * g).sum()) / total + 0.5 for g in (grid_x, grid_y))
     r = float(np.sqrt(total / np.pi))
     x, y, r = (round(v / PLACE_PX) * PLACE_PX for v in (x, y, r))
-    via = Via(x, y, r)
-    size = weight.shape[1], weight.shape[0]
-    disc = float(piece.votes[paint([via], *size) > 0].sum())
+    via, disc = _best_disc(x, y, r, piece)
     box = float(piece.votes[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1].sum())
     most = float(np.maximum(piece.votes, 0).sum())
     return via if disc > box and disc > 0.8 * most else None
+
+
+def _best_disc(x: float, y: float, r: float, piece: Piece) -> tuple[Via, float]:
+    """The disc of the piece's area, or one a step larger or smaller that paints it exactly."""
+    size = piece.votes.shape[1], piece.votes.shape[0]
+    most = float(np.maximum(piece.votes, 0).sum())
+    tried = []
+    for step in (0, -1, 1, -2, 2):
+        via = Via(x, y, round(r + step * PLACE_PX, 2))
+        won = float(piece.votes[paint([via], *size) > 0].sum())
+        tried.append((via, won))
+        if won >= most:
+            return via, won
+    return tried[0]
