@@ -4,6 +4,7 @@ A 0.45 M parameter network run by onnxruntime; `segmenter_training` made it, its
 weights/netdsl_segmenter.md. Large frames go through in overlapping tiles.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.resources import as_file, files
 from typing import Any
@@ -11,8 +12,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-TILE_PX = 512
+TILE_PX = 768
 MARGIN_PX = 64  # beyond the reach of what an edge depends on
+THREADS = 2  # tiles of a large frame at a time
 MULTIPLE = 16
 
 
@@ -30,13 +32,17 @@ def segment(grey: Float32[np.ndarray, "height width"]) -> Float32[np.ndarray, "2
         return _run(image)
     out = np.empty((2, height, width), np.float32)
     step = TILE_PX - 2 * MARGIN_PX
-    for top in range(0, height, step):
-        for left in range(0, width, step):
-            y0, x0 = max(top - MARGIN_PX, 0), max(left - MARGIN_PX, 0)
-            y1, x1 = min(top + step + MARGIN_PX, height), min(left + step + MARGIN_PX, width)
-            tile = _run(image[y0:y1, x0:x1])
-            b, r = min(top + step, height), min(left + step, width)
-            out[:, top:b, left:r] = tile[:, top - y0 : b - y0, left - x0 : r - x0]
+
+    def fill(corner: tuple[int, int]) -> None:
+        top, left = corner
+        y0, x0 = max(top - MARGIN_PX, 0), max(left - MARGIN_PX, 0)
+        tile = _run(image[y0 : top + step + MARGIN_PX, x0 : left + step + MARGIN_PX])
+        inner = tile[:, top - y0 : top - y0 + step, left - x0 : left - x0 + step]
+        out[:, top : top + step, left : left + step] = inner
+
+    corners = [(y, x) for y in range(0, height, step) for x in range(0, width, step)]
+    with ThreadPoolExecutor(THREADS) as threads:
+        list(threads.map(fill, corners))
     return out
 
 

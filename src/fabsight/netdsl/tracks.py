@@ -31,8 +31,8 @@ class Jogs:
         cap: What a dogbone end must win.
     """
 
-    jog: float = 8.0
-    overhang: float = 0.45
+    jog: float = 4.0
+    overhang: float = 0.3
     least: float = 20.0
     bridge: int = 12
     cap: float = 9.0
