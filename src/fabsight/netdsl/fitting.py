@@ -43,6 +43,7 @@ class Fit:
         price: px of area one more command must win.
         part: px of area one more box must win; boxes become caps and bends of a command.
         speck: Pieces of metal smaller than this are noise, px.
+        decided: Shares are spread from 1/2 by this: undecided pixels at edges vote more fully.
         enough: Share of all votes, less prices, above which straight wires are not questioned.
         extended: Whether polygons are allowed where straight wires do not do.
         jogs: Prices of wandering wires.
@@ -53,6 +54,7 @@ class Fit:
     price: float = 24.0
     part: float = 9.0
     speck: float = 14.0
+    decided: float = 2.0
     enough: float = 0.97
     extended: bool = False
     jogs: Jogs = JOGS
@@ -74,6 +76,7 @@ class Piece:
 
 def fit(share: Share, fit: Fit) -> Program:
     """The program whose rendering agrees best with the shares, at a price per command."""
+    share = np.clip(0.5 + fit.decided * (share - 0.5), 0, 1)
     shapes: list[Shape] = []
     for piece in pieces(share, fit.speck):
         shapes += fit_piece(piece, fit)
