@@ -11,6 +11,7 @@ from fabsight.netdsl import language
 from fabsight.netdsl.checking import verify
 from fabsight.netdsl.exports import EXPORTS, IMPORTS
 from fabsight.netdsl.language import Program
+from fabsight.netdsl.metrology import measure
 from fabsight.netdsl.overlay import draw
 from fabsight.netdsl.reading import questions, recognises
 from fabsight.netdsl.scoring import METRICS, score
@@ -49,4 +50,5 @@ TASK: Task[Program, LayoutSettings] = Task(
     draw=draw,
     exports=EXPORTS,
     imports=IMPORTS,
+    tables={"metrology": measure},
 )
