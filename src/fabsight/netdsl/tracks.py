@@ -31,7 +31,7 @@ class Jogs:
         cap: What a dogbone end must win.
     """
 
-    jog: float = 4.0
+    jog: float = 8.0
     overhang: float = 0.3
     least: float = 20.0
     bridge: int = 12
