@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from fabsight import images
-from fabsight.netdsl.checking import Measures, measure, terms
+from fabsight.netdsl.checking import Measures, fine_for, measure, terms
 from fabsight.netdsl.edge_profiles import outline_of
 from fabsight.netdsl.labels import read_label_program
 from fabsight.netdsl.language import Cap, Poly, Program, Shape, Via, Wire, moved, straight
@@ -225,10 +225,9 @@ def cases(
 
 def measures_of(case: Case) -> Measures | None:
     """The measures of a case; None where the program has no outline, which needs none."""
-    outline = outline_of(case.program)
-    if outline is None:
-        return None
-    return measure(images.grey(case.question.images[0]), outline, case.question.context)
+    grey = images.grey(case.question.images[0])
+    outline = outline_of(case.program, fine_for(grey))
+    return measure(grey, outline, case.question.context) if outline else None
 
 
 def read_labels(numbers: tuple[int, ...], folder: Path) -> list[Program]:

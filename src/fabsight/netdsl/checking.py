@@ -13,16 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from fabsight import images
+from fabsight.netdsl.edge_place import edge_place_px, edge_shift_px, half_level_px
 from fabsight.netdsl.edge_profiles import (
     BINS,
     Map,
     Outline,
-    edge_shift_px,
     joined,
     match,
     means_by_bin,
     outline_of,
-    profile_edge_px,
     profiles_of_pieces,
 )
 from fabsight.netdsl.language import Program
@@ -43,21 +42,35 @@ class Measures:
         agreement: Share of the image's structure that the program predicts, 0 to 1.
         coverage: Share of the image's edge energy that lies along the program's outline.
         patch_px: Largest unexplained patch of edges, as px of ordinary outline.
-        support: Mean support of the outline's pieces, by length.
-        weakest: Support of the weakest piece.
-        offset_px: Root mean square offset of the sides of wires.
-        worst_px: Largest offset of a side of a wire.
+        blot: Largest difference from the prediction, over its own spread.
+        support: Mean support of the outline's pieces, by length, 0 to 1.
+        weakest_shape: Support of the weakest shape.
+        weakest_px: Most px of one piece's outline that nothing in the image supports.
+        offset_px: Root mean square offset of the sides of shapes.
+        moved_px: Largest displacement of a shape.
+        moved_sigma: The same, over what roughness explains.
+        wide_px: Largest outward offset shared by a shape's opposite sides.
+        wide_sigma: The same, over what roughness explains.
         profile_px: How far the whole outline lies from the edge convention.
+        rough_px: Scatter of pieces of 64 px about the outline.
+        noise: Noise of the image over its contrast.
     """
 
     agreement: float
     coverage: float
     patch_px: float
+    blot: float
     support: float
-    weakest: float
+    weakest_shape: float
+    weakest_px: float
     offset_px: float
-    worst_px: float
+    moved_px: float
+    moved_sigma: float
+    wide_px: float
+    wide_sigma: float
     profile_px: float
+    rough_px: float
+    noise: float
 
 
 def verify(question: Question[LayoutSettings], program: Program) -> Check:
@@ -67,12 +80,18 @@ def verify(question: Question[LayoutSettings], program: Program) -> Check:
     if (program.height, program.width) != (height, width):
         said = f"canvas {program.width} x {program.height} px, image {width} x {height} px"
         return Check(0.0, 0.0, True, {"reason": f"the sizes differ: {said}"})
-    outline = outline_of(program)
+    outline = outline_of(program, fine_for(grey))
     smooth = _smooth(grey)
     if outline is None:
         return _without_outline(smooth, grey)
     found = measure(grey, outline, question.context)
     return Check(confidence(found), found.coverage, True, {"agreement": found.agreement})
+
+
+def fine_for(grey: Map) -> int:
+    """How finely outlines are drawn: whole pixels for binary images, which were drawn on them."""
+    binary = bool(((grey == grey.min()) | (grey == grey.max())).all())
+    return 1 if binary else 2
 
 
 def _without_outline(smooth: Map, grey: Map) -> Check:
@@ -91,44 +110,120 @@ def confidence(found: Measures) -> float:
 def terms(found: Measures) -> list[float]:
     """What the logistic regression adds up."""
     return [
-        found.agreement,
-        found.coverage,
-        math.log1p(found.patch_px / 8),
-        min(found.support, 1.0),
-        min(found.weakest, 1.0),
-        found.offset_px,
-        found.worst_px,
+        math.log(1 - found.agreement + 0.01),
+        math.log(1 - found.coverage + 0.005),
+        math.log1p(found.patch_px / 4),
+        math.log(found.blot + 0.05),
+        math.log(1 - found.support + 0.01),
+        math.log(1 - found.weakest_shape + 0.05),
+        math.log1p(found.weakest_px / 4),
+        math.log(found.offset_px + 0.2),
+        math.log(found.moved_px + 0.2),
+        math.log(found.moved_sigma + 0.5),
+        math.log(found.wide_px + 0.2),
+        math.log(found.wide_sigma + 0.5),
         found.profile_px,
+        max(found.profile_px - 0.5, 0),
+        math.log(found.rough_px + 0.2),
+        math.log(found.noise + 0.02),
     ]
 
 
-BIAS = 2.724
-WEIGHTS = (-5.279, 1.075, -0.972, 3.099, 0.287, -0.862, -0.238, -0.342)
+BIAS = 8.318
+WEIGHTS = (
+    0.676,
+    0.281,
+    -1.071,
+    -1.513,
+    1.170,
+    -1.036,
+    -0.011,
+    -2.138,
+    0.338,
+    0.338,
+    -0.574,
+    -0.574,
+    -1.071,
+    -0.546,
+    1.880,
+    0.420,
+)
 
 
 def measure(grey: Map, outline: Outline, settings: LayoutSettings) -> Measures:
     """The measures of a program that has an outline."""
-    smooth = _smooth(grey)
     noise = _noise(grey)
-    smooth, mean = _flattened(smooth, outline)
-    agreement = _agreement(smooth, mean[outline.bins], noise)
+    smooth, mean, count = _flattened(_smooth(grey), outline)
+    predicted = mean.astype(np.float32)[outline.bins]
+    contrast = max(float(predicted.std()), 1e-6)
+    rest = np.abs(cv_box(smooth - predicted, 9))
+    agreement = _agreement(smooth, predicted, noise)
     coverage, patch = _explained(smooth, noise, outline)
     pieces = profiles_of_pieces(smooth, outline)
-    facing = joined(pieces, pieces.side)
     expected = np.repeat(mean[None, :BINS], 4, axis=0)
     one = match(pieces, expected)
-    sides = joined(pieces, pieces.wire * 4 + pieces.side)
+    support = np.minimum(one.support, 1) * one.likeness
+    long = pieces.length_px >= 16
+    length = pieces.length_px
+    if long.sum() < 3:
+        long = length >= 0
+    spread2 = float(np.median((one.offset_px**2 * length)[long])) / 0.455
+    by_shape = np.bincount(pieces.shape, support * length) / np.maximum(
+        np.bincount(pieces.shape, length), 1e-9
+    )
+    big = np.bincount(pieces.shape, length) >= 12
+    sides = joined(pieces, pieces.shape * 4 + pieces.side)
     whole = match(sides, expected)
+    moved, wide = _opposite(sides, whole, spread2)
+    mid = edge_place_px(mean[:BINS], count[:BINS])
     return Measures(
         agreement,
         coverage,
         patch,
-        float(np.average(np.minimum(one.support, 1) * one.likeness, weights=pieces.length_px)),
-        float((np.minimum(one.support, 1) * one.likeness).min()),
+        float(rest.max()) / contrast,
+        float(np.average(support, weights=length)),
+        float(by_shape[big].min()) if big.any() else 0.0,
+        float(((1 - support) * length).max()),
         float(np.sqrt(np.average(whole.offset_px**2, weights=sides.length_px))),
-        float(np.abs(whole.offset_px).max()),
-        abs(profile_edge_px(mean[:BINS])),
+        *moved,
+        *wide,
+        abs(half_level_px(mean[:BINS], mid, settings.edge)),
+        math.sqrt(spread2 / 64),
+        noise / contrast,
     )
+
+
+def cv_box(image, side):
+    import cv2
+
+    return cv2.blur(image, (side, side))
+
+
+TOLERATED_PX = 0.4
+
+
+def _opposite(sides, whole, spread2):
+    """Largest displacement and largest widening of a shape: px, and over what roughness explains."""
+    n = int(sides.shape.max()) + 1
+    offset = np.zeros((n, 4))
+    length = np.full((n, 4), 1e-9)
+    offset[sides.shape, sides.side] = whole.offset_px
+    length[sides.shape, sides.side] = sides.length_px
+    moved, wide = [0.0, 0.0], [0.0, 0.0]
+    for a, b in ((0, 1), (2, 3)):
+        both = np.minimum(length[:, a], length[:, b]) >= 8
+        if not both.any():
+            continue
+        o = offset[both]
+        error = np.sqrt(
+            spread2 / 4 * (1 / length[both][:, a] + 1 / length[both][:, b]) + TOLERATED_PX**2
+        )
+        for out, value in ((moved, o[:, a] - o[:, b]), (wide, o[:, a] + o[:, b])):
+            value = np.abs(value) / 2
+            # what roughness explains counts less
+            out[0] = max(out[0], float((value * np.minimum(1, TOLERATED_PX / error)).max()))
+            out[1] = max(out[1], float((value / error).max()))
+    return moved, wide
 
 
 def _smooth(grey: Map) -> Map:
@@ -147,7 +242,7 @@ def _noise(grey: Map) -> float:
     return float(np.median(sample)) / 0.6745 / 6 if sample.size else 0.0
 
 
-def _flattened(smooth: Map, outline: Outline) -> tuple[Map, np.ndarray]:
+def _flattened(smooth: Map, outline: Outline) -> tuple[Map, np.ndarray, np.ndarray]:
     """The image without slow illumination, and its mean by bin."""
     import cv2
 
@@ -156,8 +251,8 @@ def _flattened(smooth: Map, outline: Outline) -> tuple[Map, np.ndarray]:
     small = cv2.resize(rest, None, fx=1 / 16, fy=1 / 16, interpolation=cv2.INTER_AREA)
     slow = cv2.GaussianBlur(small, (0, 0), 2.5)
     flat = smooth - cv2.resize(slow, smooth.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    mean, _ = means_by_bin(flat, outline)
-    return flat, mean
+    mean, count = means_by_bin(flat, outline)
+    return flat, mean, count
 
 
 def _agreement(smooth: Map, predicted: np.ndarray, noise: float) -> float:

@@ -7,12 +7,14 @@ wire in one square of 64 px), and each piece's own profile is laid over the comm
 must be shifted is the offset of that edge, how strongly it follows is the piece's support.
 """
 
+import math
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
+from fabsight.netdsl.canonical import bounds
 from fabsight.netdsl.language import Program, Via
 from fabsight.netdsl.rendering import Mask, paint, pick
 
@@ -22,7 +24,6 @@ Profile: TypeAlias = Float[np.ndarray, " bins"]
 REACH_PX = 8.0  # profiles go this far to either side
 STEP_PX = 0.5
 CELL_PX = 64
-FINE = 2  # distances are taken on a grid this much finer
 STRIP_PX = 512  # rows done at once: bounds memory on large frames
 LARGEST_OFFSET_PX = 4.0
 SIDES = ("left", "right", "top", "bottom")
@@ -43,46 +44,75 @@ class Outline:
         distance_px: Signed distance to the outline, positive in metal.
         bins: Which mean a pixel belongs to: its distance, or its place in a via inside metal.
         piece: Piece of the outline a pixel near it belongs to, -1 elsewhere.
-        pieces: Number of piece names, used or not.
-        wire_of_piece: Connected component of metal, 1 and up, of each piece; 0 for unused names.
+        shape_of_piece: Index of the program's shape of each piece, -1 for names not in use.
     """
 
     distance_px: Map
     bins: Int[np.ndarray, "height width"]
     piece: Int[np.ndarray, "height width"]
-    pieces: int
-    wire_of_piece: Int[np.ndarray, " pieces"]
+    shape_of_piece: Int[np.ndarray, " names"]
 
 
-def outline_of(program: Program) -> Outline | None:
-    """Where each pixel lies with respect to the program's outline; None when it has none."""
+def outline_of(program: Program, fine: int = 2) -> Outline | None:
+    """Where each pixel lies with respect to the program's outline; None when it has none.
+
+    Edges are rounded to 1/fine px. A binary image is itself drawn on whole pixels: take 1 there.
+    """
     import cv2
 
-    mask = paint(program.shapes, program.width, program.height)
+    owner = _owners(program)
+    mask = (owner >= 0).astype(np.uint8)
     if not mask.any() or mask.all():
         return None
-    distance = _distance(program)
-    _, names = cv2.distanceTransformWithLabels(
-        1 - mask, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_CCOMP
-    )
+    distance = _distance(program, fine)
     gx = cv2.Sobel(distance, cv2.CV_32F, 1, 0)
     gy = cv2.Sobel(distance, cv2.CV_32F, 0, 1)
+    upright = np.abs(gx) >= np.abs(gy)
     # metal grows to the right of a left edge
-    side = np.where(np.abs(gx) >= np.abs(gy), np.where(gx > 0, 0, 1), np.where(gy > 0, 2, 3))
-    rows, columns = (np.arange(n) // CELL_PX for n in mask.shape)
+    side = np.where(upright, (gx < 0).astype(np.int8), (gy < 0).astype(np.int8) + np.int8(2))
+    rows, columns = (np.arange(n, dtype=np.int32) // CELL_PX for n in mask.shape)
     across = int(columns[-1]) + 1
     cell = rows[:, None] * across + columns
+    owner = _nearest_owner(owner, mask)
     near = np.abs(distance) < REACH_PX
-    piece = np.where(near, (cell * 4 + side) * NAMES_KEPT + names % NAMES_KEPT, -1).astype(np.int32)
-    pieces = (int(rows[-1]) + 1) * across * 4 * NAMES_KEPT
-    wire = np.zeros(pieces, np.int32)
-    wire[piece[near]] = names[near]
+    piece = np.where(near, (cell * 4 + side) * NAMES_KEPT + owner % NAMES_KEPT, np.int32(-1))
+    shape = np.full((int(rows[-1]) + 1) * across * 4 * NAMES_KEPT, -1, np.int32)
+    shape[piece[near]] = owner[near]
     bins = np.clip(np.rint((distance + REACH_PX) / STEP_PX), 0, BINS - 1).astype(np.int32)
     _mark_vias(bins, program, distance)
-    return Outline(distance, bins, piece, pieces, wire)
+    return Outline(distance, bins, piece, shape)
 
 
-def _distance(program: Program) -> Map:
+def _owners(program: Program) -> Int[np.ndarray, "height width"]:
+    """Index of the last shape drawn on each pixel, -1 on the floor."""
+    owner = np.full((program.height, program.width), -1, np.int32)
+    for index, shape in enumerate(program.shapes):
+        x0, y0, x1, y1 = bounds(shape)
+        left, top = max(math.floor(x0), 0), max(math.floor(y0), 0)
+        right, bottom = min(math.ceil(x1), program.width), min(math.ceil(y1), program.height)
+        if left < right and top < bottom:
+            part = paint((shape,), right - left, bottom - top, origin=(float(left), float(top)))
+            owner[top:bottom, left:right][part > 0] = index
+    return owner
+
+
+def _nearest_owner(
+    owner: Int[np.ndarray, "height width"], mask: Mask
+) -> Int[np.ndarray, "height width"]:
+    """The shape each pixel is in or nearest to."""
+    import cv2
+
+    _, names = cv2.distanceTransformWithLabels(
+        1 - mask, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    inside = mask > 0
+    owner_of_name = np.zeros(int(names.max()) + 1, np.int32)
+    owner_of_name[names[inside]] = owner[inside]
+    found: Int[np.ndarray, "height width"] = owner_of_name[names]
+    return found
+
+
+def _distance(program: Program, fine: int) -> Map:
     """Signed distance in px, strip by strip with a margin beyond what profiles reach."""
     import cv2
 
@@ -91,24 +121,24 @@ def _distance(program: Program) -> Map:
     for top in range(0, program.height, STRIP_PX):
         begin = max(top - margin, 0)
         end = min(top + STRIP_PX + margin, program.height)
-        size = program.width * FINE, (end - begin) * FINE
-        fine = paint(program.shapes, *size, origin=(0.0, float(begin)), scale=FINE)
-        signed = _signed(fine)
+        size = program.width * fine, (end - begin) * fine
+        drawn = paint(program.shapes, *size, origin=(0.0, float(begin)), scale=fine)
+        signed = _signed(drawn, fine)
         small = cv2.resize(
             signed, (program.width, end - begin), interpolation=cv2.INTER_AREA
-        ) * np.float32(1 / FINE)
+        ) * np.float32(1 / fine)
         count = min(STRIP_PX, program.height - top)
         out[top : top + count] = small[top - begin : top - begin + count]
     return out
 
 
-def _signed(fine: Mask) -> Map:
+def _signed(drawn: Mask, fine: int) -> Map:
     import cv2
 
-    if not fine.any() or fine.all():
-        return np.full(fine.shape, FINE * 99.0 * (1 if fine.any() else -1), np.float32)
-    inside = cv2.distanceTransform(fine, cv2.DIST_L2, cv2.DIST_MASK_5)
-    outside = cv2.distanceTransform(1 - fine, cv2.DIST_L2, cv2.DIST_MASK_5)
+    if not drawn.any() or drawn.all():
+        return np.full(drawn.shape, fine * 99.0 * (1 if drawn.any() else -1), np.float32)
+    inside = cv2.distanceTransform(drawn, cv2.DIST_L2, cv2.DIST_MASK_5)
+    outside = cv2.distanceTransform(1 - drawn, cv2.DIST_L2, cv2.DIST_MASK_5)
     inside -= outside
     # distances end at pixel centres: half a fine pixel beyond the edge
     signed: Map = inside - np.sign(inside) * np.float32(0.5)
@@ -162,7 +192,7 @@ class Pieces:
         total: Sum of grey in each bin, (pieces, BINS).
         count: Pixels in each bin.
         side: Index into SIDES.
-        wire: Connected component of metal.
+        shape: Index of the program's shape.
         name: Index of the piece in `Outline.piece`, -1 for groups of pieces.
         length_px: Length of outline.
     """
@@ -170,7 +200,7 @@ class Pieces:
     total: Float[np.ndarray, "pieces bins"]
     count: Float[np.ndarray, "pieces bins"]
     side: Int[np.ndarray, " pieces"]
-    wire: Int[np.ndarray, " pieces"]
+    shape: Int[np.ndarray, " pieces"]
     name: Int[np.ndarray, " pieces"]
     length_px: Float[np.ndarray, " pieces"]
 
@@ -179,7 +209,7 @@ def profiles_of_pieces(grey: Map, outline: Outline, least_px: float = 4.0) -> Pi
     """The profile of every piece of outline at least `least_px` long."""
     near = np.flatnonzero((outline.piece >= 0) & (outline.bins < BINS))
     key = outline.piece.ravel()[near] * BINS + outline.bins.ravel()[near]
-    size = outline.pieces * BINS
+    size = outline.shape_of_piece.size * BINS
     total = np.bincount(key, grey.ravel()[near], size).reshape(-1, BINS)
     count = np.bincount(key, minlength=size).reshape(-1, BINS).astype(float)
     # pixels within 1 px of the edge, two to a px of outline
@@ -187,7 +217,7 @@ def profiles_of_pieces(grey: Map, outline: Outline, least_px: float = 4.0) -> Pi
     length = count[:, middle].sum(axis=1) / 2.5
     kept = np.flatnonzero(length >= least_px)
     side = kept // NAMES_KEPT % 4
-    return Pieces(total[kept], count[kept], side, outline.wire_of_piece[kept], kept, length[kept])
+    return Pieces(total[kept], count[kept], side, outline.shape_of_piece[kept], kept, length[kept])
 
 
 def joined(pieces: Pieces, key: Int[np.ndarray, " pieces"]) -> Pieces:
@@ -198,7 +228,7 @@ def joined(pieces: Pieces, key: Int[np.ndarray, " pieces"]) -> Pieces:
     np.add.at(count, place, pieces.count)
     length = np.bincount(place, pieces.length_px, first.size)
     return Pieces(
-        total, count, pieces.side[first], pieces.wire[first], np.full(first.size, -1), length
+        total, count, pieces.side[first], pieces.shape[first], np.full(first.size, -1), length
     )
 
 
@@ -257,72 +287,3 @@ def _vertex(curve: np.ndarray, best: np.ndarray) -> np.ndarray:
     move = np.where(inner, 0.5 * (left - right) / np.where(inner, bend, 1.0), 0.0)
     part: np.ndarray = np.clip(move, -0.5, 0.5) * (_SHIFTS_PX[1] - _SHIFTS_PX[0])
     return part
-
-
-def profile_edge_px(profile: Profile) -> float:
-    """Where the edge lies in a mean profile: the peak of a bright rim, else the steepest slope.
-
-    >>> round(profile_edge_px(np.tanh(CENTRES_PX - 1)), 1)
-    1.0
-    """
-    inner = slice(BINS // 2 - 10, BINS // 2 + 11)
-    floor, metal = _levels(profile)
-    smooth = np.convolve(np.pad(profile, 2, mode="edge"), np.hanning(7)[1:-1] / 3, mode="valid")
-    line = np.where(CENTRES_PX > 0, metal, floor)
-    peak = smooth - np.maximum(line, max(floor, metal))
-    step = abs(metal - floor)
-    rimmed = peak[inner].max() > 0.35 * step
-    curve = smooth if rimmed else np.abs(np.gradient(smooth))
-    best = np.array([np.argmax(curve[inner]) + inner.start])
-    left, centre, right = (curve[best[0] + k] for k in (-1, 0, 1))
-    bend = left - 2 * centre + right
-    move = 0.5 * (left - right) / bend if bend < 0 else 0.0
-    return float(CENTRES_PX[best[0]] + np.clip(move, -1, 1) * STEP_PX)
-
-
-def _levels(profile: Profile) -> tuple[float, float]:
-    """Grey of the floor and of the metal's top, away from the edge."""
-    away = round(2.5 / STEP_PX)
-    return float(np.median(profile[:away])), float(np.median(profile[-away:]))
-
-
-def edge_shift_px(
-    image_grey: Map, program: Program, convention: Literal["mid", "outer", "inner"]
-) -> float:
-    """How far outward (px) an outline at mid-sidewall must move to lie where a convention puts it.
-
-    `outer` is half way from the floor's grey to the grey at the edge, `inner` half way from there
-    to the metal's top, both on the mean profile. 0 for `mid`, and where nothing is to be seen.
-    """
-    outline = None if convention == "mid" else outline_of(program)
-    if outline is None:
-        return 0.0
-    profile = means_by_bin(image_grey, outline)[0][:BINS]
-    return _half_level(profile, outer=convention == "outer")
-
-
-def _half_level(profile: Profile, outer: bool) -> float:
-    floor, metal = _levels(profile)
-    middle = BINS // 2 + round(profile_edge_px(profile) / STEP_PX)
-    middle = min(max(middle, 1), BINS - 2)
-    at_edge = float(profile[middle])
-    flanks = {
-        True: (profile[middle::-1], floor, 1.0),
-        False: (profile[middle:], metal, -1.0),
-    }
-    found = {side: _crossing(curve, level, at_edge) for side, (curve, level, _) in flanks.items()}
-    # a flank without contrast is taken as wide as the other
-    width = found[outer] or found[not outer]
-    start = CENTRES_PX[middle]
-    return float(flanks[outer][2] * width - start)
-
-
-def _crossing(curve: Profile, level: float, at_edge: float) -> float:
-    """Distance along a flank to half way between the edge's grey and a level; 0 without one."""
-    gone = (curve - at_edge) / (level - at_edge) if level != at_edge else np.zeros_like(curve)
-    past = np.flatnonzero(gone >= 0.5)
-    if not past.size or abs(level - at_edge) < 0.1 * np.ptp(curve):
-        return 0.0
-    k = int(past[0])
-    part = (0.5 - gone[k - 1]) / (gone[k] - gone[k - 1])
-    return float((k - 1 + part) * STEP_PX)
