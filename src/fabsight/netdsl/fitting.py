@@ -51,7 +51,7 @@ class Fit:
         loose: How wandering wires are put together.
     """
 
-    price: float = 24.0
+    price: float = 20.0
     part: float = 9.0
     speck: float = 14.0
     decided: float = 2.0

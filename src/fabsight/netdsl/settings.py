@@ -26,6 +26,6 @@ class LayoutSettings:
     binarize: Literal["learned", "half-level", "otsu", "global", "edge-paired"] = "learned"
     extended: bool = False
     strict_l2: bool = False
-    price: float = 24.0
+    price: float = 20.0
     nm_per_px: float = 0.0
     crop_bar: bool = True
