@@ -1,7 +1,12 @@
-"""bench: run the scripts behind the published numbers, from a checkout."""
+"""bench: run the scripts behind the published numbers, from a checkout.
+
+A script is named after its task: `bench netdsl` runs every benchmarks/netdsl_*.py. Scripts that
+make something the package ships (`make_*`, `calibrate_*`) are run by their own name only.
+"""
 
 import ast
 import difflib
+import os
 import subprocess
 import sys
 import time
@@ -11,20 +16,21 @@ from fabsight.commands.console import OK, SOME_FAILED, Console, complain
 from fabsight.task import FabsightError
 
 ALL = "all"
+MAKERS = ("make_", "calibrate_")
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # what published times hold for
 STDERR = 2  # file descriptor
 
 
 def bench(name: str, console: Console) -> int:
-    """List the scripts, run one, or run all of them; a script's output goes where ours does."""
+    """List the scripts, run one, a task's or all; a script's output goes where ours does."""
     scripts = scripts_in(folder())
     if not name:
         for script in scripts.values():
             console.emit({"name": script.stem, "what": summary(script)})
         console.table(("name", "what"), [(s.stem, summary(s)) for s in scripts.values()])
         return OK
-    chosen = list(scripts.values()) if name == ALL else [_named(name, scripts)]
     failed = 0
-    for script in chosen:
+    for script in chosen(name, scripts):
         began = time.perf_counter()
         code = _run(script, console)
         seconds = round(time.perf_counter() - began, 1)
@@ -59,9 +65,20 @@ def summary(script: Path) -> str:
     return text.partition("\n")[0]
 
 
-def _named(name: str, scripts: dict[str, Path]) -> Path:
+def chosen(name: str, scripts: dict[str, Path]) -> list[Path]:
+    """The scripts a name stands for: one of that name, all that measure, or those of a task.
+
+    >>> found = chosen("netdsl", {n: Path(n) for n in ("netdsl_a", "make_b", "verify")})
+    >>> [path.name for path in found]
+    ['netdsl_a']
+    """
+    measuring = {n: path for n, path in scripts.items() if not n.startswith(MAKERS)}
+    if name == ALL:
+        return list(measuring.values())
     if name in scripts:
-        return scripts[name]
+        return [scripts[name]]
+    if group := [path for n, path in measuring.items() if n.startswith(f"{name}_")]:
+        return group
     near = difflib.get_close_matches(name, scripts, n=1)
     fix = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(scripts) or 'none'}"
     raise FabsightError(f"bench: there is no script {name!r}; {fix}")
@@ -70,4 +87,6 @@ def _named(name: str, scripts: dict[str, Path]) -> Path:
 def _run(script: Path, console: Console) -> int:
     """Exit code of one script; with --json its own words go to stderr."""
     output = STDERR if console.json else None
-    return subprocess.run([sys.executable, str(script)], stdout=output, check=False).returncode
+    command = [sys.executable, str(script)]
+    environment = {**os.environ, **ONE_THREAD}
+    return subprocess.run(command, stdout=output, env=environment, check=False).returncode
