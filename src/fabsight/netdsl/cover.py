@@ -44,15 +44,19 @@ def cover(votes: Votes, prices: Prices) -> Boxes:
     """Boxes covering the metal of one window, refined; corners on whole pixels."""
     rows, columns = _lines(votes, axis=0), _lines(votes, axis=1)
     cells = _cells(np.where(votes < 0, prices.caution * votes, votes), rows, columns)
+    if cells.size == 0:
+        return np.zeros((0, 4))
     gain = cells.copy()
     boxes = []
+    # all covered metal together must never win another box, however large it is
+    again = min(EPSILON, 0.5 * prices.box / max(float(np.maximum(cells, 0).sum()), 1.0))
     for _ in range(2000):
         won, (top, bottom, left, right) = best_rectangle(gain)
         if won < prices.box:
             break
         boxes.append((columns[left], rows[top], columns[right], rows[bottom]))
         covered = gain[top:bottom, left:right]
-        covered[...] = EPSILON * np.maximum(cells[top:bottom, left:right], 0)
+        covered[...] = again * np.maximum(cells[top:bottom, left:right], 0)
     found = np.array(boxes, np.float64).reshape(-1, 4)
     return refine(found, votes, prices)
 
@@ -139,8 +143,9 @@ def _best_edges(
     x0, x1 = _interval(across, x0 - wx0, x1 - wx0, reach)
     down = free[:, x0:x1].sum(axis=1)
     y0, y1 = _interval(down, y0 - wy0, y1 - wy0, reach)
-    won = float(down[y0:y1].sum())
-    if won < prices.box or x1 <= x0 or y1 <= y0:
+    inside = np.s_[y0:y1, x0:x1]
+    new = np.where(count[wy0:wy1, wx0:wx1][inside] > 0, 0, votes[wy0:wy1, wx0:wx1][inside])
+    if float(new.sum()) < prices.box or x1 <= x0 or y1 <= y0:
         return None
     return [x0 + wx0, y0 + wy0, x1 + wx0, y1 + wy0]
 
