@@ -148,14 +148,14 @@ def _manhattan(draw: Draw) -> list[Shape]:
         array = _via_array(draw)
         shapes += array
         blocked |= _grown(array, side)
-    width = draw.between(4, 14)
+    width = 2 * draw.between(2, 7)  # sides lie on the grid, not between
     target = int(draw.rng.integers(4, 16 if width > 8 else 28))
     wires: list[Wire] = []
     for _ in range(160):
         if len(wires) >= target:
             break
         if draw.chance(0.2):
-            width = draw.between(4, 14)
+            width = 2 * draw.between(2, 7)
         wire = _wire(draw, width)
         if wire is not None and _place(blocked, wire):
             wires.append(wire)
