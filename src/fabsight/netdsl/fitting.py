@@ -43,7 +43,8 @@ class Fit:
         price: px of area one more command must win.
         part: px of area one more box must win; boxes become caps and bends of a command.
         speck: Pieces of metal smaller than this are noise, px.
-        decided: Shares are spread from 1/2 by this: undecided pixels at edges vote more fully.
+        decided: Votes are spread by this: undecided pixels at edges vote more fully. Edges are
+            placed by the shares as they are.
         enough: Share of all votes, less prices, above which straight wires are not questioned.
         extended: Whether polygons are allowed where straight wires do not do.
         jogs: Prices of wandering wires.
@@ -76,15 +77,14 @@ class Piece:
 
 def fit(share: Share, fit: Fit) -> Program:
     """The program whose rendering agrees best with the shares, at a price per command."""
-    share = np.clip(0.5 + fit.decided * (share - 0.5), 0, 1)
     shapes: list[Shape] = []
-    for piece in pieces(share, fit.speck):
+    for piece in pieces(share, fit.speck, fit.decided):
         shapes += fit_piece(piece, fit)
     height, width = share.shape
     return Program(width, height, tuple(shapes))
 
 
-def pieces(share: Share, speck: float) -> list[Piece]:
+def pieces(share: Share, speck: float, decided: float = 1.0) -> list[Piece]:
     """Connected pieces of metal, each in a window with a margin of EDGE_PX."""
     import cv2
 
@@ -100,7 +100,8 @@ def pieces(share: Share, speck: float) -> list[Piece]:
         x1, y1 = min(x + w + EDGE_PX, width), min(y + h + EDGE_PX, height)
         window = np.s_[y0:y1, x0:x1]
         own = labels[window] == k
-        votes = component_votes(share[window], own)
+        spread = np.clip(0.5 + decided * (share[window] - 0.5), 0, 1)
+        votes = component_votes(spread, own)
         found.append(Piece(x0, y0, votes, share[window], own, (width, height)))
     return found
 
