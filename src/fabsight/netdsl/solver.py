@@ -12,6 +12,7 @@ from fabsight.netdsl.checking import edge_shift_px, verify
 from fabsight.netdsl.fitting import Fit, Share, fit, pieces
 from fabsight.netdsl.frontends import evidence
 from fabsight.netdsl.language import Cap, Poly, Program, Shape, Via, Wire, expand, write
+from fabsight.netdsl.regular import on_grids
 from fabsight.netdsl.settings import LayoutSettings
 from fabsight.task import Question
 
@@ -41,7 +42,7 @@ def layout_of(question: Question[LayoutSettings]) -> Program:
         program = replace(program, commands=program.commands + vias)
     if settings.edge != "mid":
         program = grown(program, edge_shift_px(seen, program, settings.edge))
-    tidy = canonical(program)
+    tidy = canonical(on_grids(program))
     return expand(tidy) if settings.strict_l2 else fold_arrays(tidy)
 
 
