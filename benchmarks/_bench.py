@@ -38,6 +38,7 @@ def environment() -> dict[str, Any]:
     return {
         "cpu": _cpu(),
         "cores": len(os.sched_getaffinity(0)),
+        "load_average": os.getloadavg()[0],
         "omp_num_threads": os.environ.get("OMP_NUM_THREADS", ""),
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in PACKAGES},
@@ -54,6 +55,7 @@ def header(script: str, environment: Mapping[str, Any]) -> str:
         f"# {script}: seed {tuple(environment['seed'])}, commit {environment['commit']}, "
         f"weights {environment['weights_sha256']}\n"
         f"# {environment['cpu']}, {environment['cores']} cores, "
+        f"load {environment['load_average']:.1f} at the start, "
         f"OMP_NUM_THREADS={environment['omp_num_threads'] or 'unset'}\n"
         f"# Python {environment['python']}, {versions}"
     )

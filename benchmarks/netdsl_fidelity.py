@@ -13,7 +13,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -58,7 +58,7 @@ class Tally:
     """What was measured of one row.
 
     Attributes:
-        ours: Scores of each image's program, `commands` and `ms` among them.
+        ours: Scores of each image's program, `commands`, `ms`, `cpu_ms` among them.
         ratios: Commands of each program over those of the truth.
         unreadable: Programs that could not be read back.
         peers: Scores of each image by name of the peer, `vertices` where it has any.
@@ -117,16 +117,17 @@ def measure(row: Set, count: int, labels: Path) -> Tally:
 def _answer(case: Case, tally: Tally) -> None:
     """Solve one image, read the text back, score it."""
     question = case.example.question
-    begin = perf_counter()
+    begin, used = perf_counter(), process_time()
     text = TASK.solve(question)
     ms = 1000 * (perf_counter() - begin)
+    cpu_ms = 1000 * (process_time() - used)
     try:
         scores = TASK.score(TASK.parse(text, question), case.example)
     except FabsightError as error:
         print(f"# {case.name}: {error}")
         tally.unreadable += 1
         scores = {name: m.worst_for(case.example) for name, m in TASK.metrics.items()}
-    tally.ours.append(scores | {"ms": ms})
+    tally.ours.append(scores | {"ms": ms, "cpu_ms": cpu_ms})
     tally.ratios.append(scores["commands"] / case.commands)
 
 
@@ -159,6 +160,7 @@ def summary(row: Set, tally: Tally) -> dict[str, Any]:
         "commands_ratio": statistics.fmean(tally.ratios),
         "readable": 1 - tally.unreadable / count,
         "ms_median": statistics.median(r["ms"] for r in tally.ours),
+        "cpu_ms_median": statistics.median(r["cpu_ms"] for r in tally.ours),
     }
     plain, with_ours = rivals(row, tally)
     return {
@@ -211,9 +213,9 @@ def seen_in_training(row: Set) -> str:
 
 
 OURS = ("iou", "iou_least", "dice", "bf1_2px", "skf1_1px", "assd_px")
-LENGTHS = ("commands_median", "commands_ratio", "readable", "ms_median")
+LENGTHS = ("commands_median", "commands_ratio", "readable", "ms_median", "cpu_ms_median")
 HEAD = ("IoU", "least", "Dice", "BF1@2", "SkF1@1", "ASSD_px")
-HEAD += ("commands", "x true", "readable", "ms", "asked", "floor", "n")
+HEAD += ("commands", "x true", "readable", "ms", "CPU ms", "asked", "floor", "n")
 
 
 def our_table(rows: Sequence[Found]) -> str:
