@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from fabsight import TASKS
-from fabsight.images import save_png, to_8bit
+from fabsight.images import to_8bit
 from fabsight.netdsl.settings import LayoutSettings
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +33,7 @@ def square(picture: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    """Write docs/figures/netdsl.png: inputs above, answers below."""
+    """Write docs/figures/netdsl.jpg: inputs above, answers below."""
     task = TASKS["netdsl"]
     columns = []
     for name in SHOWN:
@@ -44,9 +44,10 @@ def main() -> None:
         gap = np.full((GAP_PX, SIDE_PX, 3), 255, np.uint8)
         columns.append(np.vstack([square(above), gap, square(below)]))
         columns.append(np.full((2 * SIDE_PX + GAP_PX, GAP_PX, 3), 255, np.uint8))
-    out = ROOT / "docs/figures/netdsl.png"
+    out = ROOT / "docs/figures/netdsl.jpg"
     out.parent.mkdir(exist_ok=True)
-    save_png(out, np.hstack(columns[:-1]))
+    picture = cv2.cvtColor(np.hstack(columns[:-1]), cv2.COLOR_RGB2BGR)
+    cv2.imwrite(str(out), picture, [cv2.IMWRITE_JPEG_QUALITY, 88])
 
 
 if __name__ == "__main__":

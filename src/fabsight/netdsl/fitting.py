@@ -53,9 +53,9 @@ class Fit:
     """
 
     price: float = 20.0
-    part: float = 9.0
+    part: float = 11.0
     speck: float = 14.0
-    decided: float = 2.0
+    decided: float = 1.5
     enough: float = 0.97
     extended: bool = False
     jogs: Jogs = JOGS
