@@ -13,7 +13,7 @@ match says how far each row is from the program.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -32,6 +32,7 @@ SMOOTH_PX = 0.3  # the mean profile is smoothed by this
 NEAR_PX = 1.0  # how far the program's distance may be off for a pixel to belong to the edge
 
 Grey: TypeAlias = Float32[np.ndarray, "height width"]
+Steady: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Facing: TypeAlias = Literal["left", "right", "up", "down"]
 
 
@@ -160,32 +161,42 @@ def _edge(
     core = np.abs(offsets) <= GUARD_PX
     if core.sum() < 2 * GUARD_PX:  # at the canvas edge
         return None
-    use &= _shrunk(use[:, core].all(axis=1))[:, None]
+    use &= _shrunk(np.asarray(use[:, core].all(axis=1)))[:, None]
     return Edge(leg, facing, at_px, first, offsets[::sign], grey[part][:, ::sign], use[:, ::sign])
 
 
 def _shrunk(rows: Bool[np.ndarray, " rows"]) -> Bool[np.ndarray, " rows"]:
     """Rows whose neighbours within GUARD_PX hold too; beyond the ends counts as holding."""
     padded = np.pad(rows, GUARD_PX, constant_values=True)
-    shrunk: Bool[np.ndarray, " rows"] = np.lib.stride_tricks.sliding_window_view(
-        padded, 2 * GUARD_PX + 1
-    ).all(axis=1)
-    return shrunk
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * GUARD_PX + 1)
+    return np.asarray(around.all(axis=1))
 
 
-def match(edges: Sequence[Edge]) -> tuple[list[Float64[np.ndarray, " rows"]], Profile]:
+def match(
+    edges: Sequence[Edge], steady: Steady | None = None
+) -> tuple[list[Float64[np.ndarray, " rows"]], Profile]:
     """Outward displacement of each row of edges of one class (NaN where unused), and their profile.
 
     Displacements are relative to the profile; `edge_model` says where its edge lies.
+
+    Args:
+        edges: Edges that look alike.
+        steady: What an edge's rows are known to have in common: the profile is then averaged over
+            rows in the places this gives them, from their displacements and which of them count.
     """
     stack = _stacked(edges)
     count = len(stack.grey)
     shift, offset = np.zeros(count), np.zeros(count)
     noise = np.ones(2 * REACH_PX + 2)
+    used = np.asarray(stack.use.any(axis=1))
     for _ in range(ROUNDS):
         profile = _mean_profile(stack, shift, offset)
         weight = stack.use / noise[stack.bins]
         shift = _best_shifts(stack, weight, profile)
+        shift -= shift[used].mean()  # else rows and profile could wander off together
+        shown = np.where(used, shift, np.nan)
+        if steady is not None:
+            shift = np.concatenate([steady(shift[p], used[p]) for p, _ in stack.edges])
         rest = stack.grey - _at(profile, stack.offsets - shift[:, None])
         offset = (weight * rest).sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-12)
         rest = (rest - offset[:, None])[stack.use]
@@ -193,7 +204,6 @@ def match(edges: Sequence[Edge]) -> tuple[list[Float64[np.ndarray, " rows"]], Pr
         counts = np.bincount(bins, minlength=size)
         noise = (np.bincount(bins, rest**2, size) + 1e-9) / np.maximum(counts, 1)
         noise = np.maximum(noise, noise[counts > 0].min(initial=1.0))
-    shown = np.where(stack.use.any(axis=1), shift, np.nan)
     ends = np.cumsum([len(e.grey) for e in edges])[:-1]
     return np.split(shown, ends), _mean_profile(stack, shift, offset)
 

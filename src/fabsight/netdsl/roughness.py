@@ -11,6 +11,7 @@ line's falls with frequency. The plateau at high frequencies is the noise, and i
 2018).
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +45,7 @@ class Roughness:
 def roughness(displacement_px: Float64[np.ndarray, " rows"]) -> Roughness | None:
     """Roughness of the longest stretch without gaps (NaN); None if shorter than 24 rows.
 
-    >>> wave = np.sqrt(2) * np.sin(np.arange(200) / 10)
+    >>> wave = np.sqrt(2) * np.sin(np.arange(1000) / 10)
     >>> round(roughness(wave).three_sigma_px, 1)
     3.0
     """
@@ -57,12 +58,12 @@ def roughness(displacement_px: Float64[np.ndarray, " rows"]) -> Roughness | None
     noise = min(noise_power(rest), power)
     lags = autocovariance(rest)
     true = power - noise
-    three_sigma = 3 * np.sqrt(true)
+    three_sigma = float(3 * np.sqrt(true))
     bins = max(1.0, count * (0.5 - PLATEAU) / 1.5)  # independent ones: a Hann window mixes 1.5
     spread = np.sqrt(2 * _summed_squares(lags) / count + noise**2 / bins)
     return Roughness(
-        three_sigma_px=float(three_sigma),
-        error_px=float(9 * spread / (2 * max(three_sigma, 3 * np.sqrt(spread)))),
+        three_sigma_px=three_sigma,
+        error_px=_error(three_sigma, float(spread)),
         biased_px=float(3 * np.sqrt(power)),
         noise_px=float(np.sqrt(noise)),
         correlation_px=_correlation(lags, true),
@@ -131,6 +132,12 @@ def mean_error(values: Float64[np.ndarray, " rows"]) -> float:
         return float("nan")
     lags = _until_zero(autocovariance(good - good.mean()))
     return float(np.sqrt(max(2 * lags.sum() - lags[0], lags[0]) / len(good)))
+
+
+def _error(three_sigma: float, variance_error: float) -> float:
+    """Standard error of 3 sigma from that of sigma^2; near 0 no larger than the root's own scale."""
+    least = 3 * math.sqrt(variance_error)
+    return 9 * variance_error / (2 * max(three_sigma, least)) if least else 0.0
 
 
 def _until_zero(lags: Float64[np.ndarray, " lags"]) -> Float64[np.ndarray, " kept"]:

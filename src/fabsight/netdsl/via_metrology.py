@@ -74,8 +74,8 @@ def measure_vias(
         edges = [e for e in edges if e.use.any()]
         if not edges:
             continue
-        shifts, profile = match(edges)
-        place = float(edge_positions([profile], convention)[0])
+        shifts, profile = match(edges, steady=_on_circle)
+        place = float(edge_positions([profile], convention, in_metal=bool(buried))[0])
         for edge, shift in zip(edges, shifts, strict=True):
             measured[edge.leg] = _circle(vias[edge.leg], shift, place)
     return [measured.get(index, _unseen(via)) for index, via in enumerate(vias)]
@@ -112,20 +112,31 @@ def _circle(via: Via, shift: Float64[np.ndarray, " rays"], place: float) -> Meas
     good = np.isfinite(shift)
     if good.sum() < LEAST_RAYS or np.nanstd(shift) > UNSURE_PX:
         return _unseen(via)
-    angles = (2 * np.pi * np.arange(len(shift)) / len(shift))[good]
-    terms = np.stack([np.ones(len(angles)), np.cos(angles), np.sin(angles)], axis=1)
+    terms = _terms(len(shift))[good]
     inverse = np.linalg.pinv(terms.T @ terms)
     wider, right, down = inverse @ (terms.T @ shift[good])
     rest = shift[good] - terms @ (wider, right, down)
-    variance = float(rest @ rest) / max(len(angles) - 3, 1) * inverse[0, 0]
+    variance = float(rest @ rest) / max(len(terms) - 3, 1) * inverse[0, 0]
     return MeasuredVia(
         via,
         via.x + float(right),
         via.y + float(down),
         2 * (via.r + float(wider) + place),
         2 * math.sqrt(variance),
-        len(angles),
+        len(terms),
     )
+
+
+def _on_circle(shift: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """The displacements of a moved and widened circle that fit those of the used rays best."""
+    terms = _terms(len(shift))
+    return np.asarray(terms @ (np.linalg.pinv(terms[used]) @ shift[used]))
+
+
+def _terms(rays: int) -> Float64[np.ndarray, "rays 3"]:
+    """What widening, and moving right and down, displace each ray by."""
+    angles = 2 * np.pi * np.arange(rays) / rays
+    return np.stack([np.ones(rays), np.cos(angles), np.sin(angles)], axis=1)
 
 
 def _unseen(via: Via) -> MeasuredVia:
