@@ -135,7 +135,7 @@ def mean_error(values: Float64[np.ndarray, " rows"]) -> float:
 
 
 def _error(three_sigma: float, variance_error: float) -> float:
-    """Standard error of 3 sigma from that of sigma^2; near 0 no larger than the root's own scale."""
+    """Standard error of 3 sigma, from that of sigma^2; finite where sigma is 0."""
     least = 3 * math.sqrt(variance_error)
     return 9 * variance_error / (2 * max(three_sigma, least)) if least else 0.0
 
