@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from fabsight import images
-from fabsight.netdsl.checking import Measures, fine_for, measure, terms
+from fabsight.netdsl.agreement import Measures, measure
+from fabsight.netdsl.checking import SURPRISE_CAP, difficulty, fine_for, raw, terms
 from fabsight.netdsl.edge_profiles import outline_of
 from fabsight.netdsl.labels import read_label_program
 from fabsight.netdsl.language import Cap, Poly, Program, Shape, Via, Wire, moved, straight
@@ -30,7 +31,7 @@ PRESETS: tuple[Preset, ...] = ("clean", "mild", "hard", "wild")
 LABELS = Path(__file__).parents[2] / "shared" / "data" / "netdsl" / "emsec_labels"
 TRAINING_LABELS, HELD_OUT_LABELS = (0, 1, 2, 3), (4, 5)
 SIDE = 256
-LEAST_CHANGE_PX = 40  # a damage that changes fewer pixels is not seen by anyone
+LEAST_CHANGE_PX = 100  # a damage that changes fewer pixels is not seen by anyone
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Case:
 
 
 def question_of(pixels: np.ndarray) -> Question[LayoutSettings]:
+    """An image as a question."""
     return Question((Image(pixels),), PROMPT, LayoutSettings())
 
 
@@ -120,6 +122,7 @@ def _signed(rng: np.random.Generator, low: float, high: float) -> float:
 
 
 def move(program: Program, rng: np.random.Generator) -> Program:
+    """One wire or polygon 2 to 6 px aside."""
     index = _pick(program, rng)
     shape, by = program.shapes[index], _signed(rng, 2, 6)
     if isinstance(shape, Wire):
@@ -130,10 +133,12 @@ def move(program: Program, rng: np.random.Generator) -> Program:
 
 
 def miss(program: Program, rng: np.random.Generator) -> Program:
+    """One wire or polygon left out."""
     return _with(program, _pick(program, rng))
 
 
 def add(program: Program, rng: np.random.Generator) -> Program:
+    """A wire where none is."""
     width, length = rng.uniform(4, 14), rng.uniform(40, 200)
     x, y = rng.uniform(0, SIDE - 40, 2)
     new = straight("H" if rng.random() < 0.5 else "V", (x, y), length, width)
@@ -141,20 +146,24 @@ def add(program: Program, rng: np.random.Generator) -> Program:
 
 
 def one_width(program: Program, rng: np.random.Generator) -> Program:
+    """One wire 2 to 4 px wider or narrower."""
     index = _pick(program, rng)
     return _with(program, index, wider(program.shapes[index], _signed(rng, 2, 4)))
 
 
 def all_widths(program: Program, rng: np.random.Generator) -> Program:
+    """Every shape 2 to 4 px wider, or narrower."""
     by = _signed(rng, 2, 4)
     return replace(program, commands=tuple(wider(s, by) for s in program.shapes))
 
 
 def nothing(program: Program, _rng: np.random.Generator) -> Program:
+    """No commands."""
     return replace(program, commands=())
 
 
 def everything(program: Program, _rng: np.random.Generator) -> Program:
+    """Metal everywhere."""
     return replace(program, commands=(straight("H", (0, SIDE / 2), SIDE, SIDE),))
 
 
@@ -227,7 +236,7 @@ def measures_of(case: Case) -> Measures | None:
     """The measures of a case; None where the program has no outline, which needs none."""
     grey = images.grey(case.question.images[0])
     outline = outline_of(case.program, fine_for(grey))
-    return measure(grey, outline, case.question.context) if outline else None
+    return measure(grey, outline, case.question.context)[0] if outline else None
 
 
 def read_labels(numbers: tuple[int, ...], folder: Path) -> list[Program]:
@@ -236,26 +245,52 @@ def read_labels(numbers: tuple[int, ...], folder: Path) -> list[Program]:
     return [read_label_program(path) for path in paths if path.is_file()]
 
 
-def fit(x: np.ndarray, right: np.ndarray, ridge: float = 1e-3) -> tuple[float, np.ndarray]:
-    """Bias and weights of a logistic regression, both classes of equal weight."""
+@dataclass(frozen=True)
+class Constants:
+    """What checking.py holds."""
+
+    bias: float
+    usual: np.ndarray
+    spread: np.ndarray
+    weights: np.ndarray
+
+
+def fit(found: list[Measures], right: np.ndarray, ridge: float = 2e-3) -> Constants:
+    """Usual measures of right programs, and a logistic regression with weights that never help."""
     from scipy.optimize import minimize
 
-    centre, spread = x.mean(axis=0), x.std(axis=0) + 1e-9
-    z = np.hstack([np.ones((len(x), 1)), (x - centre) / spread])
+    values = np.array([raw(m) for m in found])
+    hard = np.array([difficulty(m) for m in found])
+    usual = np.linalg.lstsq(hard[right], values[right], rcond=None)[0].T
+    rest = values - hard @ usual.T
+    spread = rest[right].std(axis=0) + 1e-6
+    x = np.hstack([np.ones((len(found), 1)), -terms(np.minimum(rest / spread, SURPRISE_CAP))])
     sign = np.where(right, 1.0, -1.0)
     weight = np.where(right, 0.5 / right.sum(), 0.5 / (~right).sum())
 
     def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
-        margin = sign * (z @ w)
+        margin = sign * (x @ w)
         slope = -sign * weight / (1 + np.exp(np.clip(margin, -50, 50)))
-        penalty = ridge * w[1:] @ w[1:]
-        gradient = z.T @ slope
+        gradient = x.T @ slope
         gradient[1:] += 2 * ridge * w[1:]
-        return float(weight @ np.logaddexp(0, -margin) + penalty), gradient
+        return float(weight @ np.logaddexp(0, -margin) + ridge * w[1:] @ w[1:]), gradient
 
-    w = minimize(loss, np.zeros(z.shape[1]), jac=True, method="L-BFGS-B").x
-    weights = w[1:] / spread
-    return float(w[0] - weights @ centre), weights
+    limits = [(None, None)] + [(0, None)] * (x.shape[1] - 1)
+    w = minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", bounds=limits).x
+    return Constants(float(w[0]), usual, spread, w[1:])
+
+
+def shown(constants: Constants) -> str:
+    """The constants as Python."""
+
+    def row(values: np.ndarray) -> str:
+        return "(" + ", ".join(f"{v:.3f}" for v in values) + ")"
+
+    usual = "".join(f"    {row(line)},\n" for line in constants.usual)
+    return (
+        f"BIAS = {constants.bias:.3f}\nUSUAL = (\n{usual})\n"
+        f"SPREAD = {row(constants.spread)}\nWEIGHTS = {row(constants.weights)}"
+    )
 
 
 def main() -> None:
@@ -270,12 +305,10 @@ def main() -> None:
     for case in cases(options.seed, options.images, "bloom", labels, PRESETS):
         found = measures_of(case)
         if found is not None:
-            rows.append(terms(found))
+            rows.append(found)
             right.append(case.right)
-    bias, weights = fit(np.array(rows), np.array(right))
     print(f"# benchmarks/calibrate_check.py --images {options.images} --seed {options.seed}")
-    print(f"BIAS = {bias:.3f}")
-    print(f"WEIGHTS = ({', '.join(f'{w:.3f}' for w in weights)})")
+    print(shown(fit(rows, np.array(right))))
 
 
 if __name__ == "__main__":

@@ -41,7 +41,11 @@ def edge_place_px(profile: Profile, count: Profile) -> float:
 
     `count` is the number of pixels behind each bin. 0 for a profile without contrast.
     """
-    weight = np.minimum(count, np.median(count)) * (np.abs(CENTRES_PX) <= WITHIN_PX)
+    if not count.any():
+        return 0.0
+    # on whole pixels every other bin is empty
+    usual = np.median(count[count > 0])
+    weight = np.minimum(count, usual) * (np.abs(CENTRES_PX) <= WITHIN_PX)
     if not weight.any():
         return 0.0
     weight = weight / weight.sum()

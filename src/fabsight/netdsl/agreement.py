@@ -1,0 +1,305 @@
+"""A few numbers that say how well a program agrees with an image: `measure`.
+
+Whole-image ones (agreement, coverage, the largest unexplained patch) and ones of single shapes:
+support, displacement and width, each also over what the image's own roughness explains.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from fabsight.netdsl.edge_place import edge_place_px, half_level_px
+from fabsight.netdsl.edge_profiles import (
+    BINS,
+    SIDES,
+    Map,
+    Match,
+    Outline,
+    Pieces,
+    Profile,
+    joined,
+    match,
+    means_by_bin,
+    profiles_of_pieces,
+)
+from fabsight.netdsl.settings import LayoutSettings
+
+BLUR_PX = 1.0
+BOX_PX = 9
+SLOW_PX = 16  # illumination is smoothed over two and a half times this
+EXPLAINED_WITHIN_PX = 4.0
+LARGEST_PATCH_PX = 2000.0
+TOLERATED_PX = 0.4
+LEAST_SIDE_PX = 8.0
+LEAST_PIECE_PX = 24.0
+LEAST_SCATTER_PX = 16.0
+MEDIAN_OF_SQUARE = 0.455  # of a squared normal variable
+SAMPLE = 16_384  # pixels that estimate noise and thresholds
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What is measured of a program on an image.
+
+    Attributes:
+        agreement: Share of the image's structure that the program predicts, 0 to 1.
+        coverage: Share of the image's edge energy that lies along the program's outline.
+        patch_px: Largest unexplained patch of edges, as px of ordinary outline.
+        blot: Largest difference from the prediction, over its own spread.
+        support: Mean support of the outline's pieces, by length, 0 to 1.
+        weakest_shape: Support of the weakest shape.
+        weakest_px: Most px of one piece's outline that nothing in the image supports.
+        offset_px: Root mean square offset of the sides of shapes.
+        moved_px: Largest displacement of a shape beyond what roughness explains.
+        moved_sigma: The same, over what roughness explains.
+        wide_px: Largest outward offset common to opposite sides of a shape, beyond the same.
+        wide_sigma: The same, over what roughness explains.
+        edge_px: Largest offset of a piece of outline beyond what roughness explains.
+        edge_sigma: Largest offset of a piece of outline, over what roughness explains.
+        profile_px: How far the whole outline lies from the edge convention.
+        rough_px: Scatter of pieces of 64 px about the outline.
+        noise: Noise of the image over its contrast.
+    """
+
+    agreement: float
+    coverage: float
+    patch_px: float
+    blot: float
+    support: float
+    weakest_shape: float
+    weakest_px: float
+    offset_px: float
+    moved_px: float
+    moved_sigma: float
+    wide_px: float
+    wide_sigma: float
+    edge_px: float
+    edge_sigma: float
+    rough_px: float
+    profile_px: float
+    noise: float
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """Where a program fits worst.
+
+    Attributes:
+        weakest: Index of the shape with the least support, -1 for none.
+        displaced: Index of the shape with the edge farthest off, -1 for none.
+        edge_px: How far outward that edge lies in the image.
+        patch: Centre (x, y) of the largest unexplained patch, px.
+    """
+
+    weakest: int
+    displaced: int
+    edge_px: float
+    patch: tuple[float, float]
+
+
+def measure(grey: Map, outline: Outline, settings: LayoutSettings) -> tuple[Measures, Suspects]:
+    """The measures of a program that has an outline, and where it fits worst."""
+    noise = noise_of(grey)
+    smooth, mean, count = _flattened(smoothed(grey), outline)
+    predicted = mean.astype(np.float32)[outline.bins]
+    contrast = max(float(predicted.std()), 1e-6)
+    coverage, patch_px, patch = _explained(smooth, noise, outline)
+    mid = edge_place_px(mean[:BINS], count[:BINS])
+    fits, weakest, displaced, edge_px = _along(profiles_of_pieces(smooth, outline), mean[:BINS])
+    values = [
+        _agreement(smooth, predicted, noise),
+        coverage,
+        patch_px,
+        float(np.abs(_boxed(smooth - predicted)).max()) / contrast,
+        *fits,
+        abs(half_level_px(mean[:BINS], mid, settings.edge)),
+        noise / contrast,
+    ]
+    found = Measures(*values)
+    return found, Suspects(weakest, displaced, edge_px, patch)
+
+
+def _along(pieces: Pieces, mean: Profile) -> tuple[list[float], int, int, float]:
+    """Measures from `support` to `rough_px`; the suspects among shapes."""
+    if not pieces.length_px.size:  # nothing long enough to be judged is not supported
+        return [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], -1, -1, 0.0
+    sides = joined(pieces, _side_names(pieces))
+    expected = _expected(sides, mean)
+    one, whole = match(pieces, expected), match(sides, expected)
+    support = np.minimum(one.support, 1) * one.likeness
+    length = pieces.length_px
+    spread = _scatter(pieces, sides, one, whole)
+    of_shape = np.bincount(pieces.shape, length)
+    by_shape = np.bincount(pieces.shape, support * length) / np.maximum(of_shape, 1e-9)
+    by_shape[of_shape < LEAST_PIECE_PX] = np.inf
+    weakest = int(np.argmin(by_shape))
+    moved, wide = _opposite(sides, whole.offset_px, spread)
+    long = np.flatnonzero(length >= LEAST_PIECE_PX)
+    error = np.sqrt(spread / length[long])
+    edge = _worst(one.offset_px[long], error)
+    off = one.offset_px[long]
+    at = long[np.argmax(np.abs(off) / np.hypot(error, TOLERATED_PX))] if long.size else -1
+    fits = [
+        float(np.average(support, weights=length)),
+        float(by_shape[weakest]) if np.isfinite(by_shape[weakest]) else 0.0,
+        float(((1 - support) * length).max()),
+        float(np.sqrt(np.average(whole.offset_px**2, weights=sides.length_px))),
+        *moved,
+        *wide,
+        *edge,
+        math.sqrt(spread) / 8,  # over 64 px
+    ]
+    displaced = int(pieces.shape[at]) if at >= 0 else -1
+    return fits, weakest, displaced, float(one.offset_px[at]) if at >= 0 else 0.0
+
+
+def _boxed(image: Map) -> Map:
+    import cv2
+
+    return np.asarray(cv2.blur(image, (BOX_PX, BOX_PX)), np.float32)
+
+
+def _expected(sides: Pieces, mean: Float[np.ndarray, " bins"]) -> Float[np.ndarray, "4 bins"]:
+    """The profile of each facing: its own as far as many shapes make it, else the common one."""
+    facing = joined(sides, sides.side)
+    out = np.repeat(mean[None], 4, axis=0)
+    own = facing.total / np.maximum(facing.count, 1)
+    for row, side in enumerate(facing.side):
+        there = facing.count[row] > 0
+        shapes = np.count_nonzero(sides.side == side)
+        share = shapes / (shapes + 4.0)
+        out[side][there] += share * (own[row] - mean)[there]
+    return out
+
+
+def _scatter(pieces: Pieces, sides: Pieces, one: Match, whole: Match) -> float:
+    """Variance of offsets times length (px^3), from pieces about the sides they belong to."""
+    side_of = np.searchsorted(_side_names(sides), _side_names(pieces))
+    share = pieces.length_px / sides.length_px[side_of]
+    part = (share < 0.75) & (pieces.length_px >= LEAST_SCATTER_PX)
+    off = (one.offset_px - whole.offset_px[side_of])[part]
+    square = off**2 * pieces.length_px[part] / (1 - share[part])
+    # as if four pieces had shown a little roughness; a median, for damage is not roughness
+    return float(np.median(np.concatenate([square, [4.0, 4.0, 12.0, 12.0]]))) / MEDIAN_OF_SQUARE
+
+
+def _side_names(pieces: Pieces) -> Int[np.ndarray, " pieces"]:
+    return np.asarray(pieces.shape * len(SIDES) + pieces.side)
+
+
+def _worst(value: np.ndarray, error: np.ndarray) -> tuple[float, float]:
+    """The largest offset beyond twice what roughness explains, px; and the largest over that."""
+    if not value.size:
+        return 0.0, 0.0
+    size = np.abs(value)
+    over = np.maximum(size - 2 * error, 0)
+    return float(over.max()), float((size / np.hypot(error, TOLERATED_PX)).max())
+
+
+def _opposite(
+    sides: Pieces, offset_px: np.ndarray, spread: float
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The worst displacement and the worst widening of a shape, each as `_worst` gives it."""
+    count = int(sides.shape.max()) + 1
+    offset, length = np.zeros((count, 4)), np.full((count, 4), 1e-9)
+    offset[sides.shape, sides.side] = offset_px
+    length[sides.shape, sides.side] = sides.length_px
+    # left and right, then top and bottom
+    first, second = offset[:, ::2].ravel(), offset[:, 1::2].ravel()
+    shorter = np.minimum(length[:, ::2], length[:, 1::2]).ravel()
+    both = shorter >= LEAST_SIDE_PX
+    first, second, shorter = first[both], second[both], shorter[both]
+    # roughness moves close edges together: it widens more than it displaces
+    moved = _worst((first - second) / 2, np.sqrt(spread / 2 / shorter))
+    return moved, _worst((first + second) / 2, np.sqrt(spread / shorter))
+
+
+def smoothed(grey: Map) -> Map:
+    """The image under a narrow Gaussian, which edges survive and most noise does not."""
+    import cv2
+
+    return np.asarray(cv2.GaussianBlur(grey, (0, 0), BLUR_PX), np.float32)
+
+
+def noise_of(grey: Map) -> float:
+    """Standard deviation of white noise (Immerkaer 1996, by median): edges on the axes drop out."""
+    import cv2
+
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    high = cv2.filter2D(grey, cv2.CV_32F, kernel)
+    sample = np.abs(high.ravel()[:: max(1, high.size // SAMPLE)])
+    return float(np.median(sample)) / 0.6745 / 6 if sample.size else 0.0
+
+
+def _flattened(smooth: Map, outline: Outline) -> tuple[Map, np.ndarray, np.ndarray]:
+    """The image without slow illumination, and its mean by bin."""
+    import cv2
+
+    mean, _ = means_by_bin(smooth, outline)
+    rest = smooth - mean[outline.bins].astype(np.float32)
+    height, width = smooth.shape
+    size = max(width // SLOW_PX, 1), max(height // SLOW_PX, 1)
+    small = cv2.resize(rest, size, interpolation=cv2.INTER_AREA)
+    slow = cv2.GaussianBlur(small, (0, 0), 2.5)
+    flat = smooth - cv2.resize(slow, (width, height), interpolation=cv2.INTER_LINEAR)
+    mean, count = means_by_bin(flat, outline)
+    return flat, mean, count
+
+
+def _agreement(smooth: Map, predicted: np.ndarray, noise: float) -> float:
+    # white noise after a Gaussian blur: variance / (4 pi sigma^2)
+    floor = noise**2 / (4 * math.pi * BLUR_PX**2)
+    total = float(smooth.var())
+    left = float(np.mean((smooth - predicted) ** 2))
+    if total <= 1.5 * floor or total == 0:
+        return 0.0
+    return float(np.clip(1 - max(left - floor, 0.0) / (total - floor), 0.0, 1.0))
+
+
+def edge_energy(smooth: Map, noise: float) -> Map:
+    """Squared gradient where it stands above the noise, else 0."""
+    import cv2
+
+    gx = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=1 / 8)
+    gy = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=1 / 8)
+    energy = gx * gx + gy * gy
+    # of white noise: standard deviation of a derivative of a Gaussian, both directions
+    floor = noise**2 / (8 * math.pi * BLUR_PX**4)
+    top = float(np.percentile(energy.ravel()[:: max(1, energy.size // SAMPLE)], 98))
+    threshold = max(16 * floor, 0.06 * top, 1e-6)
+    energy[energy < threshold] = 0
+    return np.asarray(energy, np.float32)
+
+
+def _explained(
+    smooth: Map, noise: float, outline: Outline
+) -> tuple[float, float, tuple[float, float]]:
+    """Share of edge energy along the outline; largest unexplained patch, px of outline; where."""
+    import cv2
+
+    energy = edge_energy(smooth, noise)
+    total = float(energy.sum())
+    if total == 0:
+        return 0.0, 0.0, (0.0, 0.0)
+    far = np.abs(outline.distance_px) > EXPLAINED_WITHIN_PX
+    far &= outline.bins < BINS
+    left = np.where(far, energy, np.float32(0))
+    unexplained = float(left.sum())
+    share = 1 - unexplained / total
+    per_px = max((total - unexplained), 1e-9) / max(_length(outline), 1.0)
+    if unexplained == 0:
+        return share, 0.0, (0.0, 0.0)
+    near = cv2.dilate((left > 0).astype(np.uint8), np.ones((3, 3), np.uint8))
+    _, names, _, centres = cv2.connectedComponentsWithStats(near)
+    energies = np.bincount(names.ravel(), left.ravel())
+    energies[0] = 0
+    largest = int(np.argmax(energies))
+    x, y = centres[largest]
+    size = min(float(energies[largest]) / per_px, LARGEST_PATCH_PX)
+    return share, size, (float(x), float(y))
+
+
+def _length(outline: Outline) -> float:
+    return float(np.count_nonzero(np.abs(outline.distance_px) < 1)) / 2

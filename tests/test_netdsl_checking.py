@@ -1,0 +1,218 @@
+"""The verifier of layouts: no truth, pixels only."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fabsight.netdsl.checking import edge_shift_px, oblique_share, verify
+from fabsight.netdsl.edge_place import edge_place_px, half_level_px
+from fabsight.netdsl.edge_profiles import BINS, CENTRES_PX, match, outline_of, profiles_of_pieces
+from fabsight.netdsl.language import Poly, Program, Via, moved, straight
+from fabsight.netdsl.looks import Look, draw_look
+from fabsight.netdsl.rendering import coverage, render
+from fabsight.netdsl.sem import simulate
+from fabsight.netdsl.settings import LayoutSettings
+from fabsight.netdsl.synthesis import PROMPT, TOPOLOGIES, layout
+from fabsight.task import Image, Question
+
+SIDE = 192
+WIRES = tuple(straight("V", (x, 0), SIDE, 12) for x in (20, 50, 80, 110, 140, 170))
+GRATING = Program(SIDE, SIDE, WIRES)
+LOOKS = ("clean", "mild")
+
+
+def asked(pixels, **chosen):
+    return Question((Image(pixels),), PROMPT, LayoutSettings(**chosen))
+
+
+def seen(program, preset, seed=0, family="relief"):
+    rng = np.random.default_rng(seed)
+    if preset == "clean":
+        return asked(render(program) * np.uint8(255))
+    return asked(simulate(program, draw_look(rng, preset, family), rng).pixels)
+
+
+def with_first(shape):
+    return replace(GRATING, commands=(*([shape] if shape else []), *WIRES[1:]))
+
+
+@pytest.fixture(scope="module", params=LOOKS)
+def question(request):
+    return seen(GRATING, request.param)
+
+
+def test_a_right_program_is_believed(question):
+    check = verify(question, GRATING)
+    assert check.score > 0.7
+    assert check.coverage > 0.97
+    assert check.independent
+    near = replace(GRATING, commands=tuple(moved(w, 0.3, -0.3) for w in WIRES))
+    assert verify(question, near).score > 0.6
+
+
+WRONG = {
+    "moved": with_first(moved(WIRES[0], 4, 0)),
+    "missing": with_first(None),
+    "wide": with_first(replace(WIRES[0], width=16)),
+    "all wide": replace(GRATING, commands=tuple(replace(w, width=16) for w in WIRES)),
+    "all narrow": replace(GRATING, commands=tuple(replace(w, width=8) for w in WIRES)),
+    "added": replace(GRATING, commands=(*WIRES, straight("H", (0, 96), SIDE, 8))),
+    "turned": Program(
+        SIDE, SIDE, tuple(straight("H", (0, x), SIDE, 12) for x in range(20, 190, 30))
+    ),
+    "half": with_first(straight("V", (20, 0), SIDE / 2, 12)),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+def test_a_wrong_program_is_not(question, wrong):
+    assert verify(question, wrong).score < verify(question, GRATING).score - 0.15
+
+
+@pytest.mark.parametrize("preset", ["mild", "hard"])
+def test_the_score_falls_with_the_damage(preset):
+    found = np.zeros(4)
+    for seed in range(3):
+        question = seen(GRATING, preset, seed)
+        for k in range(4):
+            worse = tuple(moved(w, 4, 0) for w in WIRES[:k]) + WIRES[k:]
+            found[k] += verify(question, replace(GRATING, commands=worse)).score
+    assert found[0] == found.max()
+    assert (np.diff(found) < 0.05).all()
+
+
+def test_silence_and_noise_cover_nothing(question):
+    everything = (straight("V", (SIDE / 2, 0), SIDE, SIDE),)
+    for commands in ((), everything):
+        check = verify(question, replace(GRATING, commands=commands))
+        assert (check.score, check.coverage) == (0.0, 0.0)
+
+
+def test_a_program_over_a_blank_image_is_not_believed():
+    rng = np.random.default_rng(0)
+    flat = np.full((SIDE, SIDE), 90, np.uint8)
+    noisy = rng.poisson(90, flat.shape).astype(np.uint8)
+    for pixels in (flat, noisy, noisy.astype(np.float32)):
+        assert verify(asked(pixels), GRATING).score < 0.1
+        empty = verify(asked(pixels), Program(SIDE, SIDE))
+        assert (empty.score, empty.coverage) == (0.5, 0.0)
+        assert "nothing to check" in empty.evidence["reason"]
+
+
+def test_another_canvas_is_refused_with_the_sizes(question):
+    check = verify(question, replace(GRATING, width=100))
+    assert check.score == 0
+    assert "100 x 192 px" in check.evidence["reason"]
+
+
+def test_evidence_names_what_fits_worst():
+    question = seen(GRATING, "mild")
+    displaced = with_first(moved(WIRES[0], 3, 0))
+    assert "WIRE 1 at (23, 0)" in verify(question, displaced).evidence["worst shape"]
+    assert "WIRE 7 at (0, 96)" in verify(question, WRONG["added"]).evidence["worst shape"]
+    assert "px around (" in verify(question, WRONG["missing"]).evidence["unexplained edges"]
+
+
+def test_vias_inside_metal_do_not_spoil_a_right_program():
+    vias = (Via(80, 30, 3.5), Via(80, 80, 3.5), Via(80, 130, 3.5), Via(140, 60, 3.5))
+    program = replace(GRATING, commands=(*WIRES, *vias))
+    for preset in LOOKS:
+        assert verify(seen(program, preset), program).score > 0.6
+
+
+def test_contrast_and_number_type_do_not_matter():
+    question = seen(GRATING, "mild")
+    pixels = question.images[0].pixels
+    score = verify(question, GRATING).score
+    for other in (pixels.astype(np.uint16) * 200, 255 - pixels, pixels.astype(np.float32) * 3 + 7):
+        assert verify(asked(other), GRATING).score == pytest.approx(score, abs=0.02)
+
+
+def test_oblique_edges_are_told():
+    tilted = Program(
+        SIDE,
+        SIDE,
+        tuple(Poly(((x, 0), (x + 12, 0), (x + 72, 192), (x + 60, 192))) for x in (10, 40, 70, 100)),
+    )
+    question = seen(tilted, "mild")
+    assert oblique_share(question.images[0].pixels.astype(np.float32), GRATING) > 0.8
+    assert "% of the outline" in verify(question, GRATING).evidence["oblique or curved edges"]
+    assert oblique_share(render(GRATING) * np.float32(255), GRATING) < 0.02
+
+
+def test_offsets_are_measured():
+    grey = coverage(GRATING) * np.float32(100)
+    shifted = replace(GRATING, commands=tuple(moved(w, 1.5, 0) for w in WIRES))
+    outline = outline_of(shifted)
+    pieces = profiles_of_pieces(grey, outline)
+    straight_edge = np.clip(0.5 + CENTRES_PX, 0, 1) * 100
+    found = match(pieces, np.repeat(straight_edge[None], 4, axis=0))
+    assert found.offset_px[pieces.side == 0] == pytest.approx(1.5, abs=0.2)
+    assert found.offset_px[pieces.side == 1] == pytest.approx(-1.5, abs=0.2)
+
+
+@pytest.mark.parametrize("by", [-1.0, 0.0, 1.0])
+def test_the_edge_is_found_in_a_profile(by):
+    count = np.ones(BINS)
+    rim = np.tanh(CENTRES_PX - by) + 1.5 * np.exp(-((CENTRES_PX - by) ** 2) / 4)
+    assert edge_place_px(rim, count) == pytest.approx(by, abs=0.5)
+    assert edge_place_px(np.ones(BINS), count) == 0
+
+
+def test_conventions_lie_outside_and_inside():
+    look = Look(rim=60, blur_px=0.8, dose=30, sidewall_px=2)
+    grey = simulate(GRATING, look, np.random.default_rng(0)).pixels.astype(np.float32)
+    outer, mid, inner = (edge_shift_px(grey, GRATING, c) for c in ("outer", "mid", "inner"))
+    assert 0.5 < outer < 4
+    assert mid == 0
+    assert -4 < inner < -0.5
+    assert half_level_px(np.zeros(BINS), 0.0, "outer") == 0
+    grown = replace(GRATING, commands=tuple(replace(w, width=12 + 2 * outer) for w in WIRES))
+    as_outer = asked(grey.astype(np.uint8), edge="outer")
+    assert verify(as_outer, grown).score > verify(as_outer, GRATING).score
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 70), st.integers(1, 70))
+def test_any_image_gets_a_score(seed, width, height):
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(0, 256, (height, width)).astype(np.uint8)
+    shapes = tuple(Via(*rng.uniform(0, 70, 2), rng.uniform(0.3, 20)) for _ in range(3))
+    program = Program(
+        width, height, (*shapes[: seed % 4], straight("H", (0, 9), 40, 0.5 + seed % 9))
+    )
+    first, again = (verify(asked(pixels), program) for _ in range(2))
+    assert 0 <= first.score <= 1
+    assert 0 <= first.coverage <= 1
+    assert first == again
+
+
+def test_wrong_layouts_rank_below_right_ones():
+    right, wrong = [], []
+    previous = layout(np.random.default_rng(99), "lines")
+    for seed, topology in enumerate(TOPOLOGIES * 3):
+        program = layout(np.random.default_rng(seed), topology)
+        question = seen(program, "mild", seed)
+        shapes = program.shapes
+        at = seed % len(shapes)
+        rest = shapes[:at] + shapes[at + 1 :]
+        right.append(verify(question, program).score)
+        wrongs = (rest, (*rest, moved(shapes[at], 5, 5)), previous.shapes)
+        wrong += [verify(question, replace(program, commands=w)).score for w in wrongs]
+        previous = program
+    ahead = np.array(right)[:, None] > np.array(wrong)
+    assert ahead.mean() >= 0.9
+
+
+@pytest.mark.nightly
+def test_a_frame_takes_seconds():
+    shapes = tuple(straight("V", (x, 0), 3536, 14) for x in range(20, 4096, 32))
+    program = Program(4096, 3536, shapes)
+    question = asked(render(program) * np.uint8(200))
+    began = time.perf_counter()
+    assert verify(question, program).score > 0.7
+    assert time.perf_counter() - began < 20
