@@ -354,3 +354,33 @@ def test_the_error_of_a_mean_counts_correlated_rows_once():
     said = np.mean([roughness.mean_error(line) for line in made])
     assert said == pytest.approx(np.std([line.mean() for line in made]), rel=0.35)
     assert math.isnan(roughness.mean_error(np.array([1.0, np.nan, 2.0])))
+
+
+numbers = st.integers(-40, 120).map(lambda n: n / 4)
+sizes = st.integers(1, 80).map(lambda n: n / 4)
+run = st.tuples(st.sampled_from("HV"), numbers.filter(bool))
+
+
+@st.composite
+def programs(draw):
+    width, height = draw(st.integers(1, 40)), draw(st.integers(1, 40))
+    text = f"CANVAS {width} {height}\n"
+    for _ in range(draw(st.integers(0, 3))):
+        cap = f"{draw(sizes)} {draw(sizes)}"
+        runs = " ".join(
+            f"{axis} {length}" for axis, length in draw(st.lists(run, min_size=1, max_size=3))
+        )
+        text += f"WIRE {draw(numbers)} {draw(numbers)} {draw(sizes)} {cap} {cap} {runs}\n"
+    for _ in range(draw(st.integers(0, 2))):
+        text += f"VIA {draw(numbers)} {draw(numbers)} {draw(sizes)}\n"
+    return parse(text)
+
+
+@given(programs(), st.integers(0, 2**32), st.sampled_from(["mid", "outer", "inner"]))
+def test_any_program_on_any_image_is_measured_or_left_empty(program, seed, edge):
+    rng = np.random.default_rng(seed)
+    shape = int(rng.integers(1, 50)), int(rng.integers(1, 50))
+    pixels = (metrology_mask(program)[: shape[0], : shape[1]] * 80 + 60).astype(np.uint8)
+    pixels += rng.integers(0, 20, pixels.shape, np.uint8)
+    for row in metrology.measure(question_of(pixels, edge=edge), program):
+        assert all(v is None or isinstance(v, str) or math.isfinite(v) for v in row.values())
