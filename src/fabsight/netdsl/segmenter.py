@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-TILE_PX = 768
-MARGIN_PX = 64  # beyond the reach of what an edge depends on
+TILE_PX = 1024
+MARGIN_PX = 112  # as far as the network sees: tiles agree with the whole exactly
 THREADS = 2  # tiles of a large frame at a time
 MULTIPLE = 16
 
