@@ -6,6 +6,7 @@ exactly by dynamic programming (Viterbi): the votes under the wire, less a price
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
@@ -17,6 +18,7 @@ from fabsight.netdsl.language import Cap
 STEP_PX = 3  # resolution along a stretch
 MARGIN_PX = 3
 MAX_PLACES = 72
+LONGEST_PX = 256  # longer stretches are followed in parts: their width may change on the way
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def tracks(votes: Votes, own: Bool[np.ndarray, "h w"], jogs: Jogs) -> list[Leg]:
             leg = follow(stretch, jogs)
             if leg is not None:
                 legs.append(leg)
-    return legs
+    return _joined(legs)
 
 
 def _bridged(
@@ -132,14 +134,40 @@ def _stretches(
         x, y, w, h, area = (int(v) for v in stats[k])
         if area < jogs.least or w < 2:
             continue
-        y0, y1 = max(y - MARGIN_PX, 0), min(y + h + MARGIN_PX, height)
-        window = field[y0:y1, x : x + w]
-        own = labels[y0:y1, x : x + w] == k
-        gain = np.where(own | (window <= 0), window, EPSILON)
-        total = np.zeros((y1 - y0 + 1, w), np.float32)
-        np.cumsum(gain, axis=0, out=total[1:])
-        found.append(Stretch(axis, x, y0, total, float(np.median(own.sum(axis=0)))))
+        parts = -(-w // LONGEST_PX)
+        for left, right in pairwise(x + np.arange(parts + 1) * w // parts):
+            whole = labels[y : y + h, left:right] == k
+            rows = np.flatnonzero(whole.any(axis=1))
+            if len(rows) == 0:
+                continue
+            y0 = max(y + int(rows[0]) - MARGIN_PX, 0)
+            y1 = min(y + int(rows[-1]) + 1 + MARGIN_PX, height)
+            window = field[y0:y1, left:right]
+            own = labels[y0:y1, left:right] == k
+            gain = np.where(own | (window <= 0), window, EPSILON)
+            total = np.zeros((y1 - y0 + 1, right - left), np.float32)
+            np.cumsum(gain, axis=0, out=total[1:])
+            thick = float(np.median(own.sum(axis=0)))
+            found.append(Stretch(axis, int(left), y0, total, thick))
     return found
+
+
+def _joined(legs: list[Leg]) -> list[Leg]:
+    """Consecutive parts of one long stretch as one leg where their widths agree."""
+    out: list[Leg] = []
+    for leg in legs:
+        last = out[-1] if out else None
+        if (
+            last is not None
+            and last.axis == leg.axis
+            and last.w == leg.w
+            and last.at(1) == leg.at(0)
+            and abs(last.centre(1) - leg.centre(0)) < leg.w
+        ):
+            last.sections += leg.sections
+        else:
+            out.append(leg)
+    return out
 
 
 def follow(stretch: Stretch, jogs: Jogs) -> Leg | None:
