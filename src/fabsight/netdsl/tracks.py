@@ -18,7 +18,7 @@ from fabsight.netdsl.language import Cap
 STEP_PX = 3  # resolution along a stretch
 MARGIN_PX = 3
 MAX_PLACES = 72
-LONGEST_PX = 256  # longer stretches are followed in parts: their width may change on the way
+LONGEST_PX = 180  # longer stretches are followed in parts: their width may change on the way
 
 
 @dataclass(frozen=True)
