@@ -163,10 +163,12 @@ def page(cards: Sequence[Card], total: int, about: Mapping[str, Any]) -> str:
         "is the confidence, which knows no truth. Made by `fabsight bench netdsl_contact_sheet`,",
         f"seed {tuple(about['seed'])}, weights {about['weights_sha256']}.",
         "",
-        "| card | image | IoU | check | what went wrong |",
+        "| card | image | IoU | check | what was seen |",
         "|---|---|---|---|---|",
     ]
-    for number, one in enumerate(cards[:WORST], 1):
+    for number, one in enumerate(cards, 1):
+        if number > WORST and one.case.name not in notes:
+            continue
         note = note_of(one, notes)
         lines.append(f"| {number} | {one.case.name} | {one.iou:.3f} | {one.check:.2f} | {note} |")
     return "\n".join(lines) + "\n"

@@ -15,7 +15,8 @@ import tifffile  # noqa: TID253
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fabsight.images import clipping_warning, grey, read, replace_file, save_png, to_8bit, window
+from fabsight.files import replace_file
+from fabsight.images import clipping_warning, grey, read, save_png, to_8bit, window
 from fabsight.task import FabsightError, Image
 
 RNG = np.random.default_rng(7)

@@ -25,6 +25,7 @@ from typing import IO, Any, TypeVar
 import numpy as np
 
 from fabsight import images
+from fabsight.files import replace_file
 from fabsight.settings import parse_settings, settings_from_json, to_json
 from fabsight.task import Example, FabsightError, Image, Question, Task
 
@@ -72,7 +73,7 @@ def write(
             os.fsync(file.fileno())
     except OSError as error:
         raise _unwritable(folder, error) from error
-    images.replace_file(folder / CARD, _card(folder, task.name, card).encode())
+    replace_file(folder / CARD, _card(folder, task.name, card).encode())
     return index
 
 
@@ -217,7 +218,7 @@ def _place(folder: Path, stem: str, image: Image, role: str) -> str:
     if stem.startswith("shared_") and (folder / name).exists():
         return name
     if pixels.dtype == np.float32:  # PNG holds no floats
-        images.replace_file(folder / name, _float_tiff(pixels))
+        replace_file(folder / name, _float_tiff(pixels))
     else:
         images.save_png(folder / name, image.pixels)
     return name

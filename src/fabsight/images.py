@@ -8,14 +8,13 @@
 Raw values are never clipped or rescaled on reading: what is measured is what was recorded.
 """
 
-import os
-import secrets
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32
 
 from fabsight.decoding import decode, refusal
+from fabsight.files import replace_file
 from fabsight.task import FabsightError, Image, Picture, Pixels
 from fabsight.vision.scale import find_scale
 
@@ -133,26 +132,6 @@ def save_png(path: Path, picture: Pixels) -> None:
     if not written:
         raise FabsightError(f"save image: {path}: a picture of shape {picture.shape} has no PNG")
     replace_file(path, data.tobytes())
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, also through a crash: temporary, flushed, then renamed.
-
-    Raises FabsightError where the folder is missing or cannot be written, or the disk is full.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise FabsightError(
-            f"write {path}: {error.strerror or error}; check that the folder exists, is writable "
-            "and has space"
-        ) from error
 
 
 def _opaque(samples: np.ndarray, said: list[str]) -> np.ndarray:

@@ -5,13 +5,12 @@ the question's first image. A file appears whole or not at all.
 """
 
 import base64
-import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import TypeAlias
 
+from fabsight.files import replacing
 from fabsight.netdsl.gdsfile import Kind
 from fabsight.netdsl.gdsii import LAYERS, LayerMap, write_layout
 from fabsight.netdsl.gdsii_reading import read_program
@@ -19,14 +18,14 @@ from fabsight.netdsl.language import MAX_TEXT_CHARACTERS, Program, parse, write
 from fabsight.netdsl.rendering import render
 from fabsight.netdsl.settings import LayoutSettings
 from fabsight.netdsl.svg import read_svg, svg_text
-from fabsight.task import FabsightError, Question
+from fabsight.task import AnswerError, FabsightError, Question
 
 LayoutQuestion: TypeAlias = Question[LayoutSettings]
 
 
 def export_text(_question: LayoutQuestion, program: Program, path: Path) -> None:
     """Write the canonical NetDSL-L2 text."""
-    with _replacing(path) as part:
+    with replacing(path) as part:
         part.write_text(write(program) + "\n", encoding="ascii")
 
 
@@ -49,7 +48,7 @@ def export_svg(
 ) -> None:
     """Write SVG in px; `background` puts the question's first image below the layout."""
     picture = _data_uri(question) if background and question.images else ""
-    with _replacing(path) as part:
+    with replacing(path) as part:
         text = svg_text(program, _nm_per_px(question), picture)
         part.write_text(text, encoding="utf-8")
 
@@ -58,7 +57,7 @@ def export_png(_question: LayoutQuestion, program: Program, path: Path) -> None:
     """Write the mask, 8-bit grey: 255 where there is metal or via, else 0."""
     from PIL import Image
 
-    with _replacing(path) as part:
+    with replacing(path) as part:
         Image.fromarray(render(program) * 255).save(part, format="PNG")
 
 
@@ -72,7 +71,10 @@ def import_text(path: Path) -> Program:
         raise FabsightError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise FabsightError(f"{path}: is no text: {error}") from error
-    return parse(text)
+    try:
+        return parse(text)
+    except AnswerError as error:
+        raise AnswerError(f"{path}: {error}", error.line, error.column) from error
 
 
 def import_gds(path: Path) -> Program:
@@ -103,7 +105,7 @@ IMPORTS: Mapping[str, Callable[[Path], Program]] = {
 def _export_layout(
     question: LayoutQuestion, program: Program, path: Path, kind: Kind, layers: LayerMap
 ) -> None:
-    with _replacing(path) as part:
+    with replacing(path) as part:
         write_layout(program, part, kind, _nm_per_px(question), layers)
 
 
@@ -120,17 +122,3 @@ def _data_uri(question: LayoutQuestion) -> str:
     buffer = BytesIO()
     Image.fromarray(to_8bit(question.images[0])).save(buffer, format="PNG")
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A file beside `path` to write to, which then takes its place."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.touch()  # says early, and in the system's words, that the folder cannot be written
-        yield part
-        part.replace(path)
-    except OSError as error:
-        raise FabsightError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
