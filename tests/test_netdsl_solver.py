@@ -148,14 +148,14 @@ def test_vias_inside_metal_are_found():
     assert np.abs(np.subtract(places, [(30.0, 64.0), (90.0, 62.0)])).max() < 1.5
 
 
-def test_refining_keeps_the_better_checked_program():
+def test_refining_never_puts_the_solver_in_the_place_of_an_answer():
     question = asked(pixels_of(ROUTED))
     solved = layout_of(question)
     assert refine(question, solved) == solved
     wrong = replace(solved, commands=solved.commands[:1])
     refined = refine(question, wrong)
     assert verify(question, refined).score >= verify(question, wrong).score
-    assert iou(refined, ROUTED) > iou(wrong, ROUTED)
+    assert iou(refined, ROUTED) == iou(wrong, ROUTED), "the model keeps its own merit"
 
 
 def test_growing_moves_every_edge_outward():

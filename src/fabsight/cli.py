@@ -27,9 +27,7 @@ app = typer.Typer(
 TaskName = Annotated[
     str, typer.Option("--task", "-t", help="The task; guessed from the content when not given.")
 ]
-Model = Annotated[
-    str, typer.Option("--model", "-m", help="What answers: embedded, or a model folder.")
-]
+Model = Annotated[str, typer.Option("--model", "-m", help="What answers: embedded.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON lines on stdout and nothing else there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No summary, no progress; errors only.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same bytes.")]

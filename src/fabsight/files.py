@@ -25,7 +25,7 @@ def replacing(path: Path) -> Iterator[Path]:
     if path.exists() and not path.is_file():
         what = "a folder" if path.is_dir() else "a device, not a file"
         raise FabsightError(f"write {path}: it is {what}; name a file")
-    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         part.touch()  # says early, and in the system's words, that the folder cannot be written
         yield part

@@ -280,7 +280,7 @@ def _parallel(
                 hand = busy[connection]  # type: ignore[index]
                 try:
                     result = hand.take()
-                except (EOFError, ConnectionResetError):
+                except (EOFError, OSError):  # gone, perhaps in the middle of a result
                     hands.remove(hand)
                     rest = hand.bury()
                     if isinstance(rest, _Job):

@@ -50,7 +50,10 @@ def questions(
 
 def without_bar(image: Image) -> Image:
     """The image without the information bar at its bottom, with a warning that names the row."""
-    row = bar_row(grey(image))
+    seen = grey(image)
+    if bool(np.all((seen == seen.min()) | (seen == seen.max()))):  # a mask has no bar
+        return image
+    row = bar_row(seen)
     if row is None:
         return image
     height = image.pixels.shape[0]

@@ -1,6 +1,6 @@
 """The learned front end: an SEM image to the share of metal and of via in each pixel.
 
-A 0.45 M parameter network run by onnxruntime; `segmenter_training` made it, its card is
+A 0.41 M parameter network run by onnxruntime; `segmenter_training` made it, its card is
 weights/netdsl_segmenter.md. Large frames go through in overlapping tiles.
 """
 

@@ -1,6 +1,6 @@
 """Training of the segmenter: an SEM image to the share of metal and of via in each pixel.
 
-The network is fully convolutional (0.45 M parameters): pixels are folded 2 x 2 into channels, three
+The network is fully convolutional (0.41 M parameters): pixels are folded 2 x 2 into channels, three
 levels down, three up, added skips. It learns the *ideal* geometry behind a rough, blurred, noisy
 image: the target is the area each pixel has inside the layout drawn without roughness, so that
 straight edges average their roughness out. Only the `bloom` family of looks is used here.

@@ -1,14 +1,13 @@
 """The embedded model: an image to a program. Front end, fit, edge convention, text."""
 
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 
 from fabsight.images import grey
 from fabsight.netdsl.arrays import fold_arrays
 from fabsight.netdsl.canonical import canonical
-from fabsight.netdsl.checking import edge_shift_px, verify
+from fabsight.netdsl.checking import edge_shift_px
 from fabsight.netdsl.fitting import Fit, Share, fit, pieces
 from fabsight.netdsl.frontends import evidence
 from fabsight.netdsl.language import Cap, Poly, Program, Shape, Via, Wire, expand, write
@@ -20,15 +19,9 @@ LEAST_VIA_PX = 9.0
 VIA_FILL = (0.55, 1.4)  # area of a via over that of the disc across its bounding box
 
 
-@lru_cache(maxsize=1)
-def _kept(question: Question[LayoutSettings]) -> Program:
-    """The last answer: `refine` and `solve` of one question share the work."""
-    return layout_of(question)
-
-
 def solve(question: Question[LayoutSettings]) -> str:
     """The canonical program of a layout image, without any language model."""
-    return write(_kept(question))
+    return write(layout_of(question))
 
 
 def layout_of(question: Question[LayoutSettings]) -> Program:
@@ -98,11 +91,9 @@ def _grown_cap(cap: Cap, by: float) -> Cap:
     return Cap(max(cap.length + 2 * by, 0.5), max(cap.width + 2 * by, 0.5))
 
 
-def refine(question: Question[LayoutSettings], program: Program) -> Program:
-    """The embedded solver's program where it verifies better, else the one given."""
-    proposed = _kept(question)
-    if proposed == program:
-        return program
-    if verify(question, proposed).score > verify(question, program).score:
-        return proposed
+def refine(_question: Question[LayoutSettings], program: Program) -> Program:
+    """The program as it is: the solver has refined its own, and another model's is its own merit.
+
+    Putting the solver's answer in the place of a worse one would credit every model with it.
+    """
     return program

@@ -23,7 +23,8 @@ def csv_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([_cell(column) for column in columns])
     writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
-    return text.getvalue().encode()
+    # names of files need not be UTF-8
+    return text.getvalue().encode("utf-8", "backslashreplace")
 
 
 def columns_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -154,7 +154,7 @@ def _tescan(tags: Tags, _: int | None) -> Iterator[Route]:
 
 def _tescan_text(text: str, source: str) -> Iterator[Route]:
     for key in ("PixelSizeX", "PixelSizeY"):
-        match = re.search(rf"^\s*{key}\s*=\s*([-+.\deE]+)", text, re.MULTILINE)
+        match = re.search(rf"^[ \t]*{key}[ \t]*=[ \t]*([-+.\deE]+)", text, re.MULTILINE)
         if match:
             yield from _metres({key: float(match[1])}, key, f"{source} {key}")
 
