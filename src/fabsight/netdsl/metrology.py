@@ -27,6 +27,7 @@ from fabsight.netdsl.via_metrology import MeasuredVia, measure_vias
 from fabsight.task import Question
 
 LEAST_ROWS = 4
+UNBELIEVED = 0.5  # share of the drawn width a measured one may differ by
 UNSURE_PX = 2.0  # rows matched at random scatter by 2.3 px, those of an edge by less
 VIA_MARGIN_PX = 3.0  # a via marks the image this far beyond its rim
 DECIMALS = 4
@@ -78,11 +79,17 @@ class MeasuredLeg:
 
     @property
     def width(self) -> Rows | None:
-        """Width of each row, px; NaN where an edge is hidden."""
+        """Width of each row, px; NaN where an edge is hidden.
+
+        None where an edge is missing, or the two found are not those of one wire: their distance
+        is more than half of the drawn width away from it.
+        """
         if self.left is None or self.right is None:
             return None
         width: Rows = self.leg.width + self.left + self.right
-        return width
+        doubt = max(UNBELIEVED * self.leg.width, UNSURE_PX)
+        mean = mean_of(width)
+        return width if mean > 0 and abs(mean - self.leg.width) <= doubt else None
 
     @property
     def centre_px(self) -> float:
