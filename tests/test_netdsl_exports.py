@@ -282,8 +282,11 @@ def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
 def test_what_cannot_be_written_says_why(tmp_path: Path) -> None:
     program = parse(EVERYTHING)
     for kind, export in EXPORTS.items():
-        for path in (tmp_path / "no" / "folder" / "x", tmp_path):
-            with pytest.raises(FabsightError, match="check that the folder exists"):
+        for path, reason in (
+            (tmp_path / "no" / "folder" / "x", "check that the folder exists"),
+            (tmp_path, "it is a folder; name a file"),
+        ):
+            with pytest.raises(FabsightError, match=reason):
                 export(question(None), program, path)
         assert kind
     with pytest.raises(FabsightError, match="a pixel of -1 nm is not between 0"):

@@ -34,6 +34,10 @@ def questions(
     paths: Sequence[Path], settings: LayoutSettings
 ) -> Iterator[Question[LayoutSettings]]:
     """One question per picture; an information bar at the bottom is cropped and said so."""
+    if settings.nm_per_px < 0:
+        raise FabsightError(
+            f"netdsl: nm_per_px={settings.nm_per_px:g}: a pixel is larger than 0 nm"
+        )
     for path in paths:
         image = read(path)
         if min(image.pixels.shape[:2]) < LEAST_PX:
