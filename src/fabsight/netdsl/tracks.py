@@ -167,12 +167,7 @@ def _joined(legs: list[Leg]) -> list[Leg]:
             if last.centre(1) == leg.centre(0):  # no jog between them: one section
                 last.move_end(1, leg.sections[0].b)
                 del leg.sections[0]
-            first, *rest = leg.sections
-            if first.c == last.centre(1):  # no jog where the parts meet
-                last.sections[-1] = last.sections[-1]._replace(b=first.b)
-            else:
-                last.sections.append(first)
-            last.sections += rest
+            last.sections += leg.sections
         else:
             out.append(leg)
     return out
