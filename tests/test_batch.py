@@ -16,6 +16,7 @@ from tests.toys import BAR, write_bars
 
 from fabsight import batch, pool, shards
 from fabsight.batch import Item, Steps, path_items, rows, run
+from fabsight.files import strays
 from fabsight.models import load
 from fabsight.prediction import Job, answers, failed_item, to_json
 from fabsight.task import FabsightError
@@ -266,7 +267,7 @@ def test_kill_9_at_any_moment_loses_nothing_and_repeats_nothing(tmp_path):
     run(numbers(*range(COUNT)), STEPS, tmp_path / "whole")
     assert killed >= 3
     assert output(out) == output(tmp_path / "whole")
-    assert not list(out.glob("**/*.tmp"))
+    assert strays(out) == []
 
 
 def progress_of(out):
@@ -334,9 +335,31 @@ def test_results_of_other_making_are_not_overwritten(tmp_path):
 
 def test_a_damaged_description_is_refused(tmp_path):
     run(numbers(1), STEPS, tmp_path)
-    (tmp_path / "batch.json").write_text("{")
-    with pytest.raises(FabsightError, match=r"batch.json is damaged; remove"):
-        run(numbers(1), STEPS, tmp_path)
+    for damaged in ("{", "[]", '{"format": 1}', '{"settings": 3, "items": []}'):
+        (tmp_path / "batch.json").write_text(damaged)
+        with pytest.raises(FabsightError, match=r"batch.json is damaged; remove"):
+            run(numbers(1), STEPS, tmp_path)
+
+
+def test_a_refusal_names_the_setting_that_differs_whole(tmp_path):
+    long = "x" * 300
+    run(numbers(1), STEPS, tmp_path, settings={"context": {"edge": "mid", "note": long, "n": 1}})
+    with pytest.raises(FabsightError, match=r"another run: context\.note was") as refusal:
+        run(numbers(1), STEPS, tmp_path, settings={"context": {"edge": "mid", "note": "y", "n": 1}})
+    assert f'"{long}", now "y"; name another folder' in str(refusal.value)
+    assert "edge" not in str(refusal.value)
+
+
+def test_what_killed_writers_left_is_cleared_at_any_depth(tmp_path):
+    interrupted(tmp_path, 5, 2)
+    left = [tmp_path / "shards", tmp_path / "answers" / "a.png", tmp_path]
+    left[1].mkdir(parents=True)
+    for folder in left:
+        (folder / ".fabsight-4711-0123abcd.tmp").write_text("half")
+    (tmp_path / "answers" / ".mine.tmp").write_text("kept")
+    run(numbers(*range(5)), STEPS, tmp_path)
+    assert strays(tmp_path) == []
+    assert (tmp_path / "answers" / ".mine.tmp").exists()
 
 
 def test_an_unwritable_folder_is_refused_before_work(tmp_path):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from fabsight import dataset
+from fabsight.files import strays
 from fabsight.images import save_png
 from fabsight.task import Check, Example, FabsightError, Image, Metric, Question, Task
 
@@ -246,12 +247,13 @@ def test_killed_writers_lose_nothing_and_write_nothing_twice(tmp_path):
             time.sleep(0.005)
         os.kill(writer.pid, signal.SIGKILL)
         writer.join()
+    (tmp_path / ".fabsight-4711-0123abcd.tmp").write_text("half")
     number = dataset.write(tmp_path, [], TASK, "x")
     assert number >= 30
     for k, example in enumerate(dataset.read(tmp_path, TASK)):
         assert example.answer == f"it is {k % 200}"
         assert example.question.images[0].pixels[0, 0] == k % 200
-    assert not list(tmp_path.glob("*.tmp"))
+    assert strays(tmp_path) == []
 
 
 def dataset_lines(folder):

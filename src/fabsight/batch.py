@@ -15,6 +15,7 @@ import fcntl
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from fabsight import pool
+from fabsight.files import clear_strays
 from fabsight.shards import (
     FORMAT,
     SHARD_ITEMS,
@@ -196,9 +198,8 @@ def _prepare(out: Path) -> None:
     """Find out before any work whether the folder can be written."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        probe = out / f".probe-{os.getpid()}"
-        write_whole(probe, [b"\0" * 4096])
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=out) as probe:
+            probe.write(b"\0" * 4096)
     except OSError as error:
         raise FabsightError(
             f"batch: the output folder {out} cannot be written ({error.strerror}); name another"
@@ -219,8 +220,7 @@ def _locked(out: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise FabsightError(f"batch: another run is writing into {out}; wait for it") from error
-        for left in (*out.glob(".*.tmp"), *out.glob("shards/.*.tmp")):
-            left.unlink()  # of a run that was killed while it wrote
+        clear_strays(out)
         yield
 
 
@@ -237,18 +237,19 @@ def _claim(out: Path, purpose: Record) -> None:
         return
     try:
         before = json.loads(path.read_bytes())
-    except ValueError as error:
+        dict(before["settings"], items=before["items"])
+    except (ValueError, KeyError, TypeError) as error:
         raise FabsightError(f"batch: {path} is damaged; remove {out} or name another") from error
     old, new = (
-        {"format": p.get("format"), "version": p.get("version"), **p.get("settings", {})}
+        dict(_flat({key: p.get(key) for key in ("format", "version")} | p["settings"]))
         for p in (before, purpose)
     )
     differences = [
-        f"{key} was {_short(old.get(key))}, now {_short(new.get(key))}"
+        f"{key} was {json.dumps(old.get(key))}, now {json.dumps(new.get(key))}"
         for key in sorted(old.keys() | new.keys())
         if old.get(key) != new.get(key)
     ]
-    differences += _input_differences(before.get("items", []), purpose["items"])
+    differences += _input_differences(before["items"], purpose["items"])
     if differences:
         raise FabsightError(
             f"batch: {out} holds results of another run: {'; '.join(differences)}; name another "
@@ -274,18 +275,24 @@ def _input_differences(old: list[list[str]], new: list[list[str]]) -> list[str]:
 def _full_disk_explained(out: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        if error.errno not in FATAL:
+    except (OSError, FabsightError) as error:
+        code = pool.errno_of(error)
+        if code not in FATAL:
             raise
+        full = OSError(code, os.strerror(code))
         raise FabsightError(
-            f"batch: {out} cannot be written any more ({error.strerror}); make room and run the "
+            f"batch: {out} cannot be written any more ({full.strerror}); make room and run the "
             "same command again, it goes on from here"
-        ) from error
+        ) from full
 
 
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) < 60 else text[:57] + "..."
+def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Settings on one level, so that a message names the one that differs: context.edge."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
 
 
 def _stamp(path: Path) -> str:

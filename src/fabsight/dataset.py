@@ -25,7 +25,7 @@ from typing import IO, Any, TypeVar
 import numpy as np
 
 from fabsight import images
-from fabsight.files import replace_file
+from fabsight.files import clear_strays, replace_file
 from fabsight.settings import parse_settings, settings_from_json, to_json
 from fabsight.task import Example, FabsightError, Image, Question, Task
 
@@ -59,8 +59,7 @@ def write(
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / LINES).open("ab") as file:
             _lock(file, folder)
-            for stray in folder.glob(".*.*-????????.tmp"):  # of a killed writer; we hold the lock
-                stray.unlink()
+            clear_strays(folder)
             index = _cut(folder / LINES)
             for example in examples:
                 index += 1

@@ -1,6 +1,11 @@
-"""Files that appear whole or not at all, also through a crash."""
+"""Files that appear whole or not at all, also through a crash.
+
+What is being written stands beside its place under a name of its own, `.fabsight-PID-HEX.tmp`, which
+no message shows. A writer that is killed leaves it behind: `strays` finds it.
+"""
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,10 +13,15 @@ from pathlib import Path
 
 from fabsight.task import FabsightError
 
+STRAY = re.compile(r"\.fabsight-\d+-[0-9a-f]{8}\.tmp")
+
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, lasting: bool = False) -> Iterator[Path]:
     """A file beside `path` to write to; flushed to disk, it then takes its place.
+
+    With `lasting` the new name is flushed too: after a power failure the file is there, not only
+    whole if it is there. That doubles the waiting, so only what others rely on asks for it.
 
     Raises FabsightError where `path` is a folder or a device, the folder is missing or cannot be
     written, or the disk is full.
@@ -22,27 +32,59 @@ def replacing(path: Path) -> Iterator[Path]:
     >>> [p.name for p in folder.iterdir()]
     ['a']
     """
-    if path.exists() and not path.is_file():
-        what = "a folder" if path.is_dir() else "a device, not a file"
-        raise FabsightError(f"write {path}: it is {what}; name a file")
-    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    # Short whatever the name is: a name as long as a file system allows can be written too.
+    part = path.with_name(f".fabsight-{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
+        if path.exists() and not path.is_file():
+            what = "a folder" if path.is_dir() else "a device, not a file"
+            raise FabsightError(f"write {path}: it is {what}; name a file")
         part.touch()  # says early, and in the system's words, that the folder cannot be written
         yield part
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(path)
+        if lasting:
+            _flush_names(path.parent)
     except OSError as error:
+        reason = error.strerror or str(error).replace(str(part), str(path))
         raise FabsightError(
-            f"write {path}: {error.strerror or error}; check that the folder exists, is writable "
-            "and has space"
+            f"write {path}: {reason}; check that the folder exists, is writable and has space"
         ) from error
     finally:
         if os.path.lexists(part):
             part.unlink()
 
 
-def replace_file(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes, lasting: bool = False) -> None:
     """Write a file whole or not at all."""
-    with replacing(path) as part:
+    with replacing(path, lasting) as part:
         part.write_bytes(data)
+
+
+def strays(folder: Path) -> list[Path]:
+    """What killed writers left in a folder, at any depth; links to other folders are not followed.
+
+    Only who knows that nobody is writing there (who holds its lock) may remove them.
+
+    >>> folder = getfixture("tmp_path")
+    >>> for name in (".fabsight-12-0a1b2c3d.tmp", ".mine.tmp", "a.png"):
+    ...     (folder / name).touch()
+    >>> [p.name for p in strays(folder)]
+    ['.fabsight-12-0a1b2c3d.tmp']
+    """
+    found = [Path(top, name) for top, _, names in os.walk(folder) for name in names]
+    return sorted(path for path in found if STRAY.fullmatch(path.name))
+
+
+def clear_strays(folder: Path) -> None:
+    """Remove what killed writers left in a folder, which the caller has locked."""
+    for path in strays(folder):
+        path.unlink(missing_ok=True)
+
+
+def _flush_names(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

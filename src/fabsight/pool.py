@@ -127,6 +127,15 @@ def ordered(work: Callable[[V], R], values: Iterable[V], workers: int = 1) -> It
         yield outcome.result
 
 
+def errno_of(error: BaseException | None) -> int:
+    """The errno of the first `OSError` among an exception and its causes, else 0."""
+    while error is not None:
+        if isinstance(error, OSError):
+            return error.errno or 0
+        error = error.__cause__
+    return 0
+
+
 @contextmanager
 def progress(
     title: str, total: int | None, show: bool | None = None, done: int = 0
@@ -168,20 +177,11 @@ def _attempt(work: Callable[[V], R], index: int, value: V) -> Outcome[R]:
     try:
         result = work(value)
     except FabsightError as error:
-        result = Failure(str(error), "", _errno(error), error)
+        result = Failure(str(error), "", errno_of(error), error)
     except Exception as error:  # noqa: BLE001 - handed on with its traceback, never swallowed
         message = f"{type(error).__name__}: {error}"
-        result = Failure(message, traceback.format_exc(), _errno(error), error)
+        result = Failure(message, traceback.format_exc(), errno_of(error), error)
     return Outcome(index, result, perf_counter() - begin)
-
-
-def _errno(error: BaseException | None) -> int:
-    """Of the first `OSError` among an exception and its causes, else 0."""
-    while error is not None:
-        if isinstance(error, OSError):
-            return error.errno or 0
-        error = error.__cause__
-    return 0
 
 
 def _worker(connection: Connection, work: Callable[[Any], Any]) -> None:

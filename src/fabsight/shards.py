@@ -14,12 +14,13 @@ was torn by a kill is cut, and its item is done again.
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
+
+from fabsight.files import replacing
 
 Record: TypeAlias = dict[str, Any]
 
@@ -150,19 +151,10 @@ def write_whole(path: Path, chunks: Iterable[bytes]) -> str:
     ('25b6746d', ['a'])
     """
     digest = hashlib.sha256()
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with beside.open("wb") as file:
+    with replacing(path, lasting=True) as part, part.open("wb") as file:
         for chunk in chunks:
             digest.update(chunk)
             file.write(chunk)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the name itself
-    finally:
-        os.close(folder)
     return digest.hexdigest()
 
 

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from fabsight.batch import Item, path_items
+from fabsight.files import replace_file
 from fabsight.prediction import Job, answers, to_json
 from fabsight.report.pictures import preview
 from fabsight.report.tables import csv_bytes
-from fabsight.shards import Record, write_whole
+from fabsight.shards import Record
 from fabsight.task import FabsightError, Prediction, Question, Task
 
 ANSWERS, TABLES = "answers", "tables"
@@ -101,10 +102,10 @@ def write_measured(
         save_png(run / files["input"], preview(question.images[0]))
     if not {TEXT, task.name} & task.exports.keys():  # else an export holds the text
         files[TEXT] = f"{stem}answer.{TEXT}"
-        write_whole(run / files[TEXT], [prediction.text.encode()])
+        replace_file(run / files[TEXT], prediction.text.encode())
     for name, measure in task.tables.items():
         files[name] = f"{stem}{name}.csv"
-        write_whole(run / files[name], [csv_bytes(measure(question, value))])
+        replace_file(run / files[name], csv_bytes(measure(question, value)))
     return files
 
 
@@ -131,7 +132,7 @@ def pool_tables(run: Path, rows: Sequence[Mapping[str, Any]], task: Task[Any, An
         pooled = list(_pooled(run, rows, name))
         if pooled:
             (run / TABLES).mkdir(exist_ok=True)
-            write_whole(run / TABLES / f"{task.name}_{name}.csv", [csv_bytes(pooled)])
+            replace_file(run / TABLES / f"{task.name}_{name}.csv", csv_bytes(pooled))
 
 
 def _pooled(run: Path, rows: Sequence[Mapping[str, Any]], name: str) -> Iterator[dict[str, Any]]:
