@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.toys import BAR, write_bars
 
-from fabsight import batch, pool, shards
+from fabsight import files, pool, shards
 from fabsight.batch import Item, Steps, path_items, rows, run
 from fabsight.files import strays
 from fabsight.models import load
@@ -327,10 +327,13 @@ def test_another_batch_in_the_same_folder_is_refused(tmp_path, items, settings, 
 
 
 def test_results_of_other_making_are_not_overwritten(tmp_path):
-    (tmp_path / "results.jsonl").write_text("precious")
-    with pytest.raises(FabsightError, match="of another making"):
-        run(numbers(1), STEPS, tmp_path)
-    assert (tmp_path / "results.jsonl").read_text() == "precious"
+    for name in ("results.jsonl", "evaluation.json"):
+        out = tmp_path / name.partition(".")[0]
+        out.mkdir()
+        (out / name).write_text("precious")
+        with pytest.raises(FabsightError, match="of another making"):
+            run(numbers(1), STEPS, out)
+        assert (out / name).read_text() == "precious"
 
 
 def test_a_damaged_description_is_refused(tmp_path):
@@ -369,7 +372,7 @@ def test_an_unwritable_folder_is_refused_before_work(tmp_path):
 
 
 def test_a_full_disk_is_refused_before_work(tmp_path, monkeypatch):
-    monkeypatch.setattr(batch, "FREE_BYTES", 2**70)
+    monkeypatch.setattr(files, "FREE_BYTES", 2**70)
     with pytest.raises(FabsightError, match="MiB left"):
         run(numbers("bug"), STEPS, tmp_path)
 
@@ -394,7 +397,7 @@ def test_two_runs_in_one_folder_are_refused(tmp_path):
         run(numbers(1), STEPS, folder)
 
     run(numbers(1), Steps(nested, wrong), tmp_path)
-    assert errors(tmp_path) == [f"batch: another run is writing into {tmp_path}; wait for it"]
+    assert errors(tmp_path) == [f"another run is writing into {tmp_path}; wait for it"]
 
 
 def test_nothing_and_twice_the_same_are_refused(tmp_path):

@@ -284,7 +284,7 @@ def test_evaluate_obeys_settings_and_split(fabsight_, tmp_path):
     assert objects(out)[0]["unreadable"] == 6
     code, _, err = fabsight_("evaluate", "bar", tmp_path / "d", "--split", "test")
     assert code == console.USAGE
-    assert "no examples" in err
+    assert "no split 'test'; none is named there: leave --split out" in err
     assert fabsight_("evaluate", "bar", tmp_path / "none")[0] == console.USAGE
 
 

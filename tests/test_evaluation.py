@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from tests.toys import BAR, SHADE, with_context
 
-from fabsight.evaluation import evaluate, row_to_json, to_json
+from fabsight.evaluation import Setup, evaluate, row_to_json, to_json
 from fabsight.models import Reply, load
 from fabsight.synthesis import synthesize
 from fabsight.task import FabsightError, Image, Metric
 from fabsight.totals import FLOOR_PIXELS, FloorSample, floor
 
 KEYS = {"task", "model", "data", "count", "unreadable", "metrics", "metrics_readable", "spread"}
-KEYS |= {"floor", "intervals", "by_kind", "by_difficulty", "seconds_per_example"}
+KEYS |= {"floor", "intervals", "by_kind", "by_difficulty", "seconds_per_example", "best", "broken"}
 
 
 def examples(task, count=40, seed=0):
@@ -31,7 +31,7 @@ def in_turn(*texts):
 
 
 def report(task, drawn, model=None, **options):
-    return evaluate(task, drawn, model or load("embedded", task), "toy", **options)
+    return evaluate(task, drawn, model or load("embedded", task), "toy", Setup(**options))
 
 
 def test_json_has_the_keys_of_the_contract():

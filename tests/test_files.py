@@ -72,16 +72,19 @@ def failing(error):
     return fail
 
 
+def break_off(path, monkeypatch, place, known):
+    with replacing(path) as part:
+        error = OSError(errno.ENOSPC, "No space", str(part)) if known else OSError(f"lost {part}")
+        if place == "in the block":
+            raise error
+        monkeypatch.setattr(os, "fsync", failing(error))
+
+
 @pytest.mark.parametrize("place", ["in the block", "os.fsync"])
 @pytest.mark.parametrize("known", [True, False])
 def test_a_message_names_the_file_and_not_what_stands_for_it(tmp_path, monkeypatch, place, known):
-    def error(part):
-        return OSError(errno.ENOSPC, "No space", str(part)) if known else OSError(f"lost {part}")
-
-    with pytest.raises(FabsightError) as refusal, replacing(tmp_path / "a.gds") as part:
-        if place == "in the block":
-            raise error(part)
-        monkeypatch.setattr(os, "fsync", failing(error(part)))
+    with pytest.raises(FabsightError) as refusal:
+        break_off(tmp_path / "a.gds", monkeypatch, place, known)
     assert str(refusal.value).startswith(f"write {tmp_path}/a.gds: ")
     assert "fabsight-" not in str(refusal.value)
     assert strays(tmp_path) == []

@@ -11,11 +11,8 @@ bytes after any number of kills and for any number of workers.
 """
 
 import errno
-import fcntl
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -25,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from fabsight import pool
-from fabsight.files import clear_strays
+from fabsight.files import locked, prepare
 from fabsight.shards import (
     FORMAT,
     SHARD_ITEMS,
@@ -39,8 +36,9 @@ from fabsight.shards import (
 )
 from fabsight.task import FabsightError
 
+PURPOSE = "batch.json"
+OTHERS = ("results.jsonl", "evaluation.json")  # whoever wrote these wrote no batch
 VOLATILE = ("seconds",)  # keys of a row that two runs may disagree on
-FREE_BYTES = 64 * 2**20  # less than this is as good as full
 # What every further item would meet too: the run stops, instead of failing one item after another.
 FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
@@ -125,8 +123,8 @@ def run(
         FabsightError: The folder cannot be written, is full, is in use, or holds another batch.
     """
     purpose = _purpose(items, settings or {})
-    _prepare(out)
-    with _locked(out), _full_disk_explained(out):
+    prepare(out)
+    with locked(out), _full_disk_explained(out):
         _claim(out, purpose)
         if manifest := finished(out):
             clear(out)
@@ -194,43 +192,15 @@ def _purpose(items: Sequence[Item], settings: Mapping[str, Any]) -> Record:
     }
 
 
-def _prepare(out: Path) -> None:
-    """Find out before any work whether the folder can be written."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out) as probe:
-            probe.write(b"\0" * 4096)
-    except OSError as error:
-        raise FabsightError(
-            f"batch: the output folder {out} cannot be written ({error.strerror}); name another"
-        ) from error
-    free = shutil.disk_usage(out).free
-    if free < FREE_BYTES:
-        raise FabsightError(
-            f"batch: the disk of {out} has {free // 2**20} MiB left, {FREE_BYTES // 2**20} are "
-            "needed at least; make room or name another folder"
-        )
-
-
-@contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    """One run at a time; the kernel lets go of the lock when the run ends, killed or not."""
-    with (out / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise FabsightError(f"batch: another run is writing into {out}; wait for it") from error
-        clear_strays(out)
-        yield
-
-
 def _claim(out: Path, purpose: Record) -> None:
     """Make the folder this batch's own, or refuse one that belongs to another."""
-    path = out / "batch.json"
+    path = out / PURPOSE
     if not path.exists():
-        if (out / "results.jsonl").exists():
+        if other := [
+            name for name in ("results.jsonl", "evaluation.json") if (out / name).exists()
+        ]:
             raise FabsightError(
-                f"batch: {out} holds results.jsonl without batch.json, so it is of another making; "
+                f"batch: {out} holds {other[0]} without {PURPOSE}, so it is of another making; "
                 "name another folder"
             )
         write_whole(path, [line(purpose)])

@@ -17,8 +17,10 @@ import io
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -26,8 +28,9 @@ import numpy as np
 
 from fabsight import images
 from fabsight.files import clear_strays, replace_file
+from fabsight.inputs import Unreadable
 from fabsight.settings import parse_settings, settings_from_json, to_json
-from fabsight.task import Example, FabsightError, Image, Question, Task
+from fabsight.task import AnswerError, Example, FabsightError, Image, Question, Task
 
 A = TypeVar("A")
 C = TypeVar("C")
@@ -88,17 +91,39 @@ def read(
     Without `examples.jsonl`, every image with a mask beside it (`x.png`, `x_mask.png`) is an
     example. Raises FabsightError naming file, line and fix for a line that cannot be used.
     """
-    if not (folder / LINES).is_file():
-        yield from (_set(example, task, settings) for example in _masked(folder, task))
-        return
-    for where, record in _records(folder):
-        if split is not None and (record.get("split") or "") != split:
-            continue
+    for found in scan(folder, task, split, settings):
+        if isinstance(found, Unreadable):
+            raise FabsightError(f"{found.path}: {found.error}")
+        yield found
+
+
+def scan(
+    folder: Path,
+    task: Task[A, C],
+    split: str | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Example[C] | Unreadable]:
+    """As `read`, but what cannot be used is an `Unreadable` in its place and the rest goes on.
+
+    A line of which not even the split can be read is given whatever `split` asks for.
+    """
+    for where, example in _examples(folder, task, split):
         try:
-            example = _set(_example(folder, record, task), task, settings)
+            found: Example[C] | Unreadable = _answerable(_set(example(), task, settings), task)
         except FabsightError as error:
-            raise FabsightError(f"{where}: {error}") from error
-        yield example
+            found = Unreadable(where, str(error))
+        yield found
+
+
+def splits(folder: Path) -> Counter[str]:
+    """How many examples there are of each split, of "" where none is named; reads no image."""
+    if not (folder / LINES).is_file():
+        return Counter({"": count(folder)})
+    found: Counter[str] = Counter()
+    for _, line in _lines(folder):
+        with suppress(FabsightError):
+            found[str(_parsed(line).get("split") or "")] += 1
+    return found
 
 
 def count(folder: Path) -> int:
@@ -151,27 +176,42 @@ def _lock(file: IO[bytes], folder: Path) -> None:
         ) from None
 
 
-def _lines(folder: Path) -> Iterator[tuple[int, bytes]]:
-    """1-based number and bytes of each line that is not blank."""
+def _lines(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Where (file:line) and the bytes of each line that is not blank."""
     with (folder / LINES).open("rb") as file:
         for number, line in enumerate(file, start=1):
             if line.strip():
-                yield number, line
+                yield f"{folder / LINES}:{number}", line
 
 
-def _records(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Where (file:line) and what each line says."""
-    for number, line in _lines(folder):
-        where = f"{folder / LINES}:{number}"
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise FabsightError(
-                f"{where}: this line is no JSON ({error}); correct or remove it"
-            ) from None
-        if not isinstance(record, dict):
-            raise FabsightError(f"{where}: {NO_RECORD}")
-        yield where, record
+def _parsed(line: bytes) -> dict[str, Any]:
+    """What a line says."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise FabsightError(f"this line is no JSON ({error}); correct or remove it") from None
+    if not isinstance(record, dict):
+        raise FabsightError(NO_RECORD)
+    return record
+
+
+def _examples(
+    folder: Path, task: Task[A, C], split: str | None
+) -> Iterator[tuple[str, Callable[[], Example[C]]]]:
+    """Where each example of a split stands, and what reads it (its images among it)."""
+    if (folder / LINES).is_file():
+        for where, line in _lines(folder):
+            with suppress(FabsightError):  # reading it says so again
+                if split is not None and (_parsed(line).get("split") or "") != split:
+                    continue
+            yield where, partial(_example_in, folder, line, task)
+    elif not split:
+        for picture, mask in _masked_pairs(folder):
+            yield str(picture), partial(_masked, picture, mask, task)
+
+
+def _example_in(folder: Path, line: bytes, task: Task[A, C]) -> Example[C]:
+    return _example(folder, _parsed(line), task)
 
 
 def _record(folder: Path, stem: str, example: Example[C], context: type[C]) -> dict[str, Any]:
@@ -239,7 +279,11 @@ def _card(folder: Path, task: str, card: str | Mapping[str, Any]) -> str:
         card = f"# {task} dataset\n\n{said}"
     tallies: dict[str, Counter[str]] = {key: Counter() for key in ("split", "kind", "difficulty")}
     total = 0
-    for _, record in _records(folder):
+    for where, line in _lines(folder):
+        try:
+            record = _parsed(line)
+        except FabsightError as error:
+            raise FabsightError(f"{where}: {error}") from None
         total += 1
         for key, tally in tallies.items():
             tally[str(record.get(key, "") or "not given")] += 1
@@ -251,12 +295,11 @@ def _card(folder: Path, task: str, card: str | Mapping[str, Any]) -> str:
     return f"{card.rstrip()}\n\nTask `{task}`; one example a line in `{LINES}`.\n\n{table}\n"
 
 
-def _masked(folder: Path, task: Task[A, C]) -> Iterator[Example[C]]:
-    """Examples of images with a mask beside each."""
-    for picture, mask in _masked_pairs(folder):
-        image = images.read(picture)
-        question = Question((image,), task.prompt, task.context(), str(picture))
-        yield Example(question, reference=_reference(mask, image), group=picture.stem)
+def _masked(picture: Path, mask: Path, task: Task[A, C]) -> Example[C]:
+    """The example of an image with a mask beside it."""
+    image = images.read(picture)
+    question = Question((image,), task.prompt, task.context(), str(picture))
+    return Example(question, reference=_reference(mask, image), group=picture.stem)
 
 
 def _masked_pairs(folder: Path) -> Iterator[tuple[Path, Path]]:
@@ -278,6 +321,16 @@ def _set(example: Example[C], task: Task[A, C], settings: Mapping[str, str] | No
         return example
     context = parse_settings(task.context, settings, example.question.context)
     return replace(example, question=replace(example.question, context=context))
+
+
+def _answerable(example: Example[C], task: Task[A, C]) -> Example[C]:
+    """The example, whose true answer is one in the task's language."""
+    if example.answer is not None:
+        try:
+            task.parse(example.answer, example.question)
+        except AnswerError as error:
+            raise FabsightError(f"answer: {error}; correct or remove the line") from error
+    return example
 
 
 def _reference(path: Path, image: Image) -> Image:

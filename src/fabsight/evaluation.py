@@ -1,25 +1,51 @@
 """evaluate: examples and a model to a report that can be believed.
 
-An unreadable answer scores each metric's worst value and is counted; an exception inside a scorer
-is a bug and is raised, never a bad answer. Beside each figure stand what a constant answer scores
-(the floor) and a 95 % bootstrap interval over groups.
+An unreadable answer scores each metric's worst value and is counted, and so does an example that
+cannot be read; an exception inside a scorer is a bug and is raised, never a bad answer. Beside each
+figure stand what a constant answer scores (the floor) and a 95 % bootstrap interval over groups.
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import cycle
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from fabsight import pool
+from fabsight.inputs import Unreadable
 from fabsight.models import Model
 from fabsight.prediction import answer
 from fabsight.shards import Record
 from fabsight.task import Check, Example, FabsightError, Row, Task
 from fabsight.totals import FloorSample, Totals, failure, floor, intervals, score, spread, totals
+
+MOST_BROKEN = 20  # examples that cannot be read are named in the totals, up to this many
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How a grading is done.
+
+    Attributes:
+        data: What the report calls the examples.
+        refine: Whether the task improves the model's answers first, as `predict` does.
+        seed: Of the floor's sample and the bootstrap.
+        workers: Processes; 1 works in this one.
+        progress: Whether to draw a bar on stderr; None: where that is a terminal.
+    """
+
+    data: str = ""
+    refine: bool = True
+    seed: int = 0
+    workers: int = 1
+    progress: bool | None = None
+
+
+USUAL = Setup()
 
 
 @dataclass(frozen=True)
@@ -29,11 +55,13 @@ class Graded:
     Attributes:
         source: Where the question came from.
         text: The answer, canonical where it could be read.
-        error: "" or why it could not be read.
+        error: "" or why it, or the example itself, could not be read.
         metrics: A number per metric; the worst where unreadable, NaN where a metric does not apply.
         check: The verifier's result, None where unreadable.
         group, kind, difficulty: Of the example.
         seconds: Wall time of answering.
+        best: What the truth scores, of metrics where that depends on the example.
+        broken: Whether the example itself could not be read: nothing was asked.
     """
 
     source: str
@@ -45,6 +73,8 @@ class Graded:
     kind: str
     difficulty: str
     seconds: float
+    best: Row = field(default_factory=dict)
+    broken: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,10 +83,13 @@ class Report:
 
     Attributes:
         task, model, data: What was evaluated.
-        count: Examples.
+        count: Examples, broken ones included.
         unreadable: Answers that could not be read.
+        broken: Examples that could not be read: their "count", and of the first of them in "lines"
+            the "path" (file:line) and the "error".
         metrics: Totals over all examples, failures as each metric's worst value.
         metrics_readable: Totals over readable answers; {} where there are none.
+        best: What the truth itself scores; a metric better at a "target" is read beside it.
         spread: For each per-example metric std, median, p90 and the count it applies to.
         floor: Totals of the best constant answer among the set's own truths; {} where no truth is
             an answer text. Best by the headline metric, among the `FLOOR_ANSWERS` most frequent,
@@ -72,8 +105,10 @@ class Report:
     data: str
     count: int
     unreadable: int
+    broken: Record
     metrics: Totals
     metrics_readable: Totals
+    best: Totals
     spread: dict[str, Totals]
     floor: Totals
     intervals: dict[str, list[float]]
@@ -85,59 +120,103 @@ class Report:
 
 def evaluate(
     task: Task[Any, Any],
-    examples: Iterable[Example[Any]],
+    examples: Iterable[Example[Any] | Unreadable],
     model: Model,
     model_name: str,
-    *,
-    data: str = "",
-    refine: bool = True,
-    seed: int = 0,
-    workers: int = 1,
-    progress: bool | None = None,
+    setup: Setup = USUAL,
 ) -> Report:
-    """Grade a model on examples, which are read once and not kept.
+    """Grade a model, called `model_name` in the report, on examples read once and not kept.
 
-    The same examples and seed give the same report for any number of workers, seconds apart.
-
-    Args:
-        task: What is asked and how it is graded.
-        examples: Questions with truth.
-        model: What answers.
-        model_name: What the report calls it.
-        data: What the report calls the examples.
-        refine: Whether the task improves the model's answers first, as `predict` does.
-        seed: Of the floor's sample and the bootstrap.
-        workers: Processes; 1 works in this one.
-        progress: Whether to draw a bar on stderr; None: where that is a terminal.
+    The same examples and seed give the same report for any number of workers, seconds apart. An
+    example that cannot be read has no truth to fail at: it scores what failing one of the other
+    examples scores, taken in turn.
 
     Raises:
-        FabsightError: There are no examples.
+        FabsightError: There are no examples, or none that can be read.
     """
-    sample = FloorSample(seed)
+    sample, broken = FloorSample(setup.seed), dict[int, Unreadable]()
     total = len(examples) if isinstance(examples, Sequence) else None
-    work = partial(grade, task, model, refine)
-    found = pool.ordered(work, sample.watch(examples), workers)
-    graded = list(pool.tracked(found, "examples", total, progress))
+    usable = sample.watch(_usable(examples, broken))
+    found = pool.ordered(partial(grade, task, model, setup.refine), usable, setup.workers)
+    graded = list(pool.tracked(found, "examples", total, setup.progress))
     if not graded:
-        raise FabsightError(f"evaluate {task.name}: {data or 'the set'} holds no examples to grade")
+        raise FabsightError(f"evaluate {task.name}: {_nothing(setup.data, broken)}")
+    lost = cycle([failure(task, example) for example in sample.examples])
+    left = iter(graded)
+    rows = [
+        _broken(broken[index], next(lost)) if index in broken else next(left)
+        for index in range(len(graded) + len(broken))
+    ]
+    return _report(task, model_name, setup, rows, sample)
+
+
+def _usable(
+    examples: Iterable[Example[Any] | Unreadable], broken: dict[int, Unreadable]
+) -> Iterator[Example[Any]]:
+    """The examples that can be graded; the others go into `broken`, by their place."""
+    for index, example in enumerate(examples):
+        if isinstance(example, Unreadable):
+            broken[index] = example
+        else:
+            yield example
+
+
+def _nothing(data: str, broken: Mapping[int, Unreadable]) -> str:
+    """Why there is nothing to grade."""
+    if not broken:
+        return f"{data or 'the set'} holds no examples to grade"
+    first = next(iter(broken.values()))
+    return (
+        f"none of the {len(broken)} examples of {data or 'the set'} can be read; the first: "
+        f"{first.path}: {first.error}"
+    )
+
+
+def _broken(example: Unreadable, metrics: Row) -> Graded:
+    return Graded(example.path, "", example.error, metrics, None, "", "", "", 0.0, broken=True)
+
+
+def _report(
+    task: Task[Any, Any],
+    model_name: str,
+    setup: Setup,
+    graded: Sequence[Graded],
+    sample: FloorSample,
+) -> Report:
     rows = [row.metrics for row in graded]
-    readable = [row.metrics for row in graded if not row.error]
+    broken = [{"path": row.source, "error": row.error} for row in graded if row.broken]
+    rng = np.random.default_rng(setup.seed)
     return Report(
         task=task.name,
         model=model_name,
-        data=data,
+        data=setup.data,
         count=len(rows),
-        unreadable=len(rows) - len(readable),
+        unreadable=sum(bool(row.error) for row in graded) - len(broken),
+        broken={"count": len(broken), "lines": broken[:MOST_BROKEN]},
         metrics=totals(task, rows),
-        metrics_readable=totals(task, readable),
+        metrics_readable=totals(task, [row.metrics for row in graded if not row.error]),
+        best=_best(task, graded),
         spread=spread(task, rows),
-        floor=floor(task, sample, workers),
-        intervals=intervals(task, rows, [row.group for row in graded], np.random.default_rng(seed)),
+        floor=floor(task, sample, setup.workers),
+        intervals=intervals(task, rows, [row.group for row in graded], rng),
         by_kind=_by(task, graded, "kind"),
         by_difficulty=_by(task, graded, "difficulty"),
-        seconds_per_example=sum(row.seconds for row in graded) / len(graded),
+        seconds_per_example=sum(row.seconds for row in graded) / (len(graded) - len(broken)),
         rows=tuple(graded),
     )
+
+
+def _best(task: Task[Any, Any], graded: Sequence[Graded]) -> Totals:
+    """What the truth scores: of metrics where that depends on the example the mean."""
+    found = {}
+    for name, metric in task.metrics.items():
+        values = [row.best[name] for row in graded if name in row.best]
+        known = [value for value in values if not math.isnan(value)]
+        if not callable(metric.best):
+            found[name] = float(metric.best)
+        elif known:
+            found[name] = math.fsum(known) / len(known)
+    return found
 
 
 def grade(task: Task[Any, Any], model: Model, refine: bool, example: Example[Any]) -> Graded:
@@ -155,6 +234,11 @@ def grade(task: Task[Any, Any], model: Model, refine: bool, example: Example[Any
         kind=example.kind,
         difficulty=example.difficulty,
         seconds=seconds,
+        best={
+            name: float(metric.best_for(example))
+            for name, metric in task.metrics.items()
+            if callable(metric.best)
+        },
     )
 
 

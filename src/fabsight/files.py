@@ -1,18 +1,22 @@
 """Files that appear whole or not at all, also through a crash.
 
-What is being written stands beside its place under a name of its own, `.fabsight-PID-HEX.tmp`, which
-no message shows. A writer that is killed leaves it behind: `strays` finds it.
+What is being written stands beside its place under a name of its own, `.fabsight-PID-HEX.tmp`,
+which no message shows. A writer that is killed leaves it behind: `strays` finds it.
 """
 
+import fcntl
 import os
 import re
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from fabsight.task import FabsightError
 
+FREE_BYTES = 64 * 2**20  # less than this is as good as full
 STRAY = re.compile(r"\.fabsight-\d+-[0-9a-f]{8}\.tmp")
 
 
@@ -80,6 +84,39 @@ def clear_strays(folder: Path) -> None:
     """Remove what killed writers left in a folder, which the caller has locked."""
     for path in strays(folder):
         path.unlink(missing_ok=True)
+
+
+def prepare(out: Path) -> None:
+    """Make an output folder; find out before any work whether it can be written."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out) as probe:
+            probe.write(b"\0" * 4096)
+    except OSError as error:
+        raise FabsightError(
+            f"the output folder {out} cannot be written ({error.strerror}); name another"
+        ) from error
+    free = shutil.disk_usage(out).free
+    if free < FREE_BYTES:
+        raise FabsightError(
+            f"the disk of {out} has {free // 2**20} MiB left, {FREE_BYTES // 2**20} are needed at "
+            "least; make room or name another folder"
+        )
+
+
+@contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """One run at a time in a folder, cleared of strays.
+
+    The kernel lets go of the lock when the run ends, killed or not.
+    """
+    with (out / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise FabsightError(f"another run is writing into {out}; wait for it") from error
+        clear_strays(out)
+        yield
 
 
 def _flush_names(folder: Path) -> None:

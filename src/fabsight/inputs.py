@@ -26,7 +26,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A file no question could be made of, and the sentence that says why."""
+    """A file, or a line of a dataset (file:line), of no use, and the sentence that says why."""
 
     path: str
     error: str

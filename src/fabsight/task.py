@@ -136,14 +136,15 @@ class Metric(Generic[C]):
     """One number of a score.
 
     Attributes:
-        better: Which direction is better.
+        better: Which direction is better; "target" where neither is and nearer to `best` is. The
+            headline metric has a direction.
         best: What the truth itself scores.
         worst: What an unreadable answer scores; may depend on the example.
         unit: "" for shares, else "px", "nm", ...
         corpus: True when the total is computed by `Task.summarise`, not the mean of rows.
     """
 
-    better: Literal["higher", "lower"]
+    better: Literal["higher", "lower", "target"]
     best: float | Callable[[Example[C]], float]
     worst: float | Callable[[Example[C]], float]
     unit: str = ""

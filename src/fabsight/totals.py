@@ -158,7 +158,8 @@ class FloorSample:
 def floor(task: Task[Any, Any], sample: FloorSample, workers: int = 1) -> Totals:
     """Totals of the constant answer that is best by the headline metric; {} without answers.
 
-    What a model must beat to have looked at the image at all.
+    What a model must beat to have looked at the image at all. Metrics with a target are left out: a
+    constant answer meets one without having looked.
     """
     work = partial(constant, task, sample.examples)
     sign = 1 if task.metrics[task.headline].better == "higher" else -1
@@ -166,7 +167,7 @@ def floor(task: Task[Any, Any], sample: FloorSample, workers: int = 1) -> Totals
     for candidate in pool.ordered(work, sample.answers(), workers):
         if not best or sign * candidate[task.headline] > sign * best[task.headline]:
             best = candidate
-    return best
+    return {name: value for name, value in best.items() if task.metrics[name].better != "target"}
 
 
 def constant(task: Task[Any, Any], examples: Sequence[Example[Any]], text: str) -> Totals:

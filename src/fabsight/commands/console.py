@@ -151,8 +151,8 @@ def exit_code(verb: Callable[[], int]) -> int:
         return BROKEN_PIPE
     except KeyboardInterrupt:
         complain(
-            "interrupted: what was finished is kept; run the same command again to go on "
-            "(with --out, finished inputs are not computed twice)"
+            "interrupted: run the same command again; predict --out, synthesize and vary go on "
+            "where they stopped"
         )
         return INTERRUPTED
     except _fabsight_error() as error:

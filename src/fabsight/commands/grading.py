@@ -1,20 +1,26 @@
 """evaluate: a model against labelled data, on the screen or as a run folder with a report."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fabsight import models
-from fabsight.commands.console import OK, Console
+from fabsight.batch import PURPOSE
+from fabsight.commands.console import OK, SOME_FAILED, Console, complain
 from fabsight.commands.tasks import read_settings, task_named
-from fabsight.evaluation import Graded, Report, row_to_json, to_json
+from fabsight.evaluation import Graded, Report, Setup, row_to_json, to_json
 from fabsight.evaluation import evaluate as grade_all
+from fabsight.files import locked, prepare
+from fabsight.inputs import Unreadable
 from fabsight.settings import split_settings
 from fabsight.task import AnswerError, Example, FabsightError, Task
 
-Examples = Callable[[], Iterable[Example[Any]]]  # the same examples each time it is called
+# The same examples, and what cannot be read of them, each time it is called.
+Examples = Callable[[], Iterable[Example[Any] | Unreadable]]
+HEADS = ("metric", "better", "mean", "best", "95 % from", "to", "floor", "median", "p90")
 
 
 @dataclass(frozen=True)
@@ -29,24 +35,35 @@ class Grading:
 
 
 def evaluate(grading: Grading, out: Path | None, workers: int, console: Console) -> int:
-    """Grade and say the totals; with `out` also every row and a page."""
+    """Grade and say the totals; with `out` also every row and a page.
+
+    The exit code says whether every example could be read.
+    """
     task = task_named(grading.task)
     examples = examples_of(task, grading)
+    model = models.load(grading.model, task)
     quiet = False if console.json or console.quiet else None
-    graded = grade_all(
-        task,
-        examples(),
-        models.load(grading.model, task),
-        grading.model,
-        data=grading.data,
-        workers=workers,
-        progress=quiet,
-    )
-    console.emit(to_json(graded))
-    _say(graded, task, console)
-    if out is not None:
-        console.say(str(write_run(graded, task, examples, out)))
-    return OK
+    setup = Setup(data=grading.data, workers=workers, progress=quiet)
+    with nullcontext() if out is None else _alone_in(out):
+        graded = grade_all(task, examples(), model, grading.model, setup)
+        console.emit(to_json(graded))
+        _say(graded, task, console)
+        if out is not None:
+            console.say(str(write_run(graded, task, examples, out)))
+    _say_broken(graded)
+    return SOME_FAILED if graded.broken["count"] else OK
+
+
+@contextmanager
+def _alone_in(out: Path) -> Iterator[None]:
+    """The folder made and locked, unless it holds something else than an evaluation."""
+    prepare(out)
+    with locked(out):
+        if (out / PURPOSE).exists():
+            raise FabsightError(
+                f"evaluate: {out} holds the answers of a predict run; name another folder"
+            )
+        yield
 
 
 def examples_of(task: Task[Any, Any], grading: Grading) -> Examples:
@@ -57,52 +74,66 @@ def examples_of(task: Task[Any, Any], grading: Grading) -> Examples:
     if not folder.is_dir():
         raise FabsightError(f"evaluate {task.name}: there is no dataset folder {folder}")
     read_settings(task, grading.settings)  # a wrong one is refused before any file is read
+    if grading.split:
+        _require_split(grading, dataset.splits(folder))
     said = split_settings(grading.settings)
-    return lambda: dataset.read(folder, task, grading.split or None, said)
+    return lambda: dataset.scan(folder, task, grading.split or None, said)
+
+
+def _require_split(grading: Grading, there: Mapping[str, int]) -> None:
+    if grading.split not in there:
+        named = ", ".join(f"{name} ({number})" for name, number in sorted(there.items()) if name)
+        raise FabsightError(
+            f"evaluate {grading.task}: {grading.data} has no split {grading.split!r}; "
+            + (f"there are: {named}" if named else "none is named there: leave --split out")
+        )
 
 
 def _say(report: Report, task: Task[Any, Any], console: Console) -> None:
+    broken = f", {report.broken['count']} broken" if report.broken["count"] else ""
     console.say(
-        f"{report.task}, {report.model}: {report.count} examples, {report.unreadable} unreadable, "
-        f"{report.seconds_per_example:.3f} s each"
+        f"{report.task}, {report.model}: {report.count} examples{broken}, {report.unreadable} "
+        f"unreadable, {report.seconds_per_example:.3f} s each"
     )
     rows = []
     for name, value in report.metrics.items():
         metric = task.metrics[name]
         low, high = report.intervals.get(name, (None, None))
         spread = report.spread.get(name, {})
-        rows.append(
-            (
-                f"{name} {metric.unit}".strip(),
-                metric.better,
-                value,
-                low,
-                high,
-                report.floor.get(name),
-                spread.get("median"),
-                spread.get("p90"),
-            )
-        )
-    heads = ("metric", "better", "mean", "95 % from", "to", "floor", "median", "p90")
-    console.table(heads, rows)
+        beside = (report.floor.get(name), spread.get("median"), spread.get("p90"))
+        head = (f"{name} {metric.unit}".strip(), metric.better, value, report.best.get(name))
+        rows.append((*head, low, high, *beside))
+    console.table(HEADS, rows)
+
+
+def _say_broken(report: Report) -> None:
+    """Which examples could not be read: on stderr, however the results are asked for."""
+    count, lines = report.broken["count"], report.broken["lines"]
+    if not count:
+        return
+    for row in lines:
+        complain(f"{row['path']}: {row['error']}")
+    more = f"; {count - len(lines)} more are not listed" if count > len(lines) else ""
+    complain(
+        f"{count} of {report.count} examples cannot be read and count as failures "
+        f"(metrics_readable leaves them out){more}"
+    )
 
 
 def write_run(report: Report, task: Task[Any, Any], examples: Examples, out: Path) -> Path:
     """The path of the page, after evaluation.json, rows.jsonl and pictures of the worst."""
     from fabsight.report.evaluation import WORST, worst_first
     from fabsight.reporting import report as write_page
-    from fabsight.shards import write_whole
+    from fabsight.shards import line, write_whole
 
-    out.mkdir(parents=True, exist_ok=True)
     notes = {n: {"better": m.better, "unit": m.unit} for n, m in task.metrics.items()}
     totals = to_json(report) | {"metric_notes": notes}
     rows = [row_to_json(row) for row in report.rows]
     chosen = worst_first(totals, rows)[:WORST]
     for index, example in enumerate(examples()):
-        if index in chosen:
+        if index in chosen and not isinstance(example, Unreadable):
             rows[index]["files"] = _pictures(task, example, report.rows[index], out, index)
-    lines = [json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows]
-    write_whole(out / "rows.jsonl", lines)
+    write_whole(out / "rows.jsonl", map(line, rows))
     write_whole(out / "evaluation.json", [json.dumps(totals, indent=1).encode()])
     return write_page(out)
 

@@ -168,8 +168,8 @@ METRICS: Mapping[str, Metric[LayoutSettings]] = {
     "bf1_2px": Metric("higher", best=1.0, worst=0.0),
     "skf1_1px": Metric("higher", best=1.0, worst=0.0),
     "assd_px": Metric("lower", best=0.0, worst=_diagonal_px, unit="px"),
-    # A program shorter than the truth scores below "best": the metric is read beside IoU.
-    "commands": Metric("lower", best=_true_commands, worst=_commands_of_rows),
+    # The empty program is the shortest and no good one: the truth's own length is the measure.
+    "commands": Metric("target", best=_true_commands, worst=_commands_of_rows),
 }
 
 
