@@ -25,6 +25,35 @@ def shared_data():
     return SHARED
 
 
+@pytest.fixture
+def fabsight_(monkeypatch, capsys):
+    """Run a command line on the toy tasks: (exit code, stdout, stderr)."""
+    # Imported here: what is imported before the tests are set up has no shape checks.
+    from tests.toys import TOYS
+
+    import fabsight
+    from fabsight.cli import main
+
+    monkeypatch.setattr(fabsight, "TASKS", TOYS, raising=False)
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return ended.value.code or 0, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def bars(tmp_path):
+    """A folder of three inputs of the toy task `bar`."""
+    from tests.toys import write_bars
+
+    write_bars(tmp_path / "bars", 3)
+    return tmp_path / "bars"
+
+
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch):
     """Sockets reach loopback and files only; names other than localhost are not looked up."""

@@ -14,7 +14,8 @@ from hypothesis.extra import numpy as arrays
 from fabsight import dataset
 from fabsight.files import strays
 from fabsight.images import save_png
-from fabsight.task import Check, Example, FabsightError, Image, Metric, Question, Task
+from fabsight.inputs import Unreadable
+from fabsight.task import AnswerError, Check, Example, FabsightError, Image, Metric, Question, Task
 
 
 @dataclass(frozen=True)
@@ -354,6 +355,44 @@ def test_lines_that_are_no_records_are_named(tmp_path, line):
         file.write(line)
     with pytest.raises(FabsightError, match=r"examples\.jsonl:4: "):
         list(dataset.read(folder, TASK))
+
+
+def test_scanning_goes_on_after_what_cannot_be_used(tmp_path):
+    def parse(text, _):
+        if text == "it is 4":
+            raise AnswerError("toy line 1: four is no number", 1, 1)
+        return text
+
+    dataset.write(tmp_path, map(numbered, range(6)), TASK, "x")
+    lines = (tmp_path / "examples.jsonl").read_text().splitlines()
+    lines[1] = "nonsense"
+    (tmp_path / "examples.jsonl").write_text("\n".join(lines))
+    (tmp_path / "000003.png").unlink()
+    task = replace(TASK, parse=parse)
+    place = str(tmp_path / "examples.jsonl")
+    found = list(dataset.scan(tmp_path, task))
+    broken = {e.path.removeprefix(place): e.error for e in found if isinstance(e, Unreadable)}
+    assert [e.answer for e in found if isinstance(e, Example)] == ["it is 0", "it is 3", "it is 5"]
+    assert list(broken) == [":2", ":3", ":5"]
+    assert "is no JSON" in broken[":2"]
+    assert "000003.png: there is no such file" in broken[":3"]
+    assert "answer: toy line 1: four is no number" in broken[":5"]
+    # What split line 2 is of cannot be read: it counts in each.
+    test = dataset.scan(tmp_path, task, "test")
+    test = [e.path if isinstance(e, Unreadable) else e.answer for e in test]
+    assert test == ["it is 0", f"{place}:2", "it is 3"]
+    assert dataset.splits(tmp_path) == {"train": 3, "test": 2}
+
+
+def test_images_without_lines_have_no_split_and_broken_ones_are_named(tmp_path):
+    for name in ("a", "b"):
+        save_png(tmp_path / f"{name}.png", np.full((4, 5), 7, np.uint8))
+        save_png(tmp_path / f"{name}_mask.png", np.eye(4, 5, dtype=np.uint8))
+    (tmp_path / "a.png").write_bytes(b"torn")
+    first, second = dataset.scan(tmp_path, TASK)
+    assert (first.path, second.group) == (str(tmp_path / "a.png"), "b")
+    assert list(dataset.scan(tmp_path, TASK, "test")) == []
+    assert dataset.splits(tmp_path) == {"": 2}
 
 
 @given(st.binary(max_size=200))

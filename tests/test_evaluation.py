@@ -7,6 +7,7 @@ import pytest
 from tests.toys import BAR, SHADE, with_context
 
 from fabsight.evaluation import Setup, evaluate, row_to_json, to_json
+from fabsight.inputs import Unreadable
 from fabsight.models import Reply, load
 from fabsight.synthesis import synthesize
 from fabsight.task import FabsightError, Image, Metric
@@ -232,3 +233,78 @@ def test_the_floor_costs_less_on_larger_images(size_px):
     again = FloorSample(seed=0)
     list(again.watch(drawn))
     assert (again.answers(), again.examples) == (sample.answers(), sample.examples)
+
+
+# --- examples that cannot be read
+
+
+def with_broken(drawn, *places):
+    found = list(drawn)
+    for number, place in enumerate(places):
+        found.insert(place, Unreadable(f"data/examples.jsonl:{place + 1}", f"reason {number}"))
+    return found
+
+
+def test_broken_examples_count_as_failures_and_the_others_are_graded():
+    drawn = examples(BAR, 4)
+    found = report(BAR, with_broken(drawn, 0, 3, 5))
+    assert (found.count, found.unreadable, found.broken["count"]) == (7, 0, 3)
+    assert [row.broken for row in found.rows] == [1, 0, 0, 1, 0, 1, 0]
+    assert found.broken["lines"][1] == {"path": "data/examples.jsonl:4", "error": "reason 1"}
+    assert found.metrics["iou"] == pytest.approx(4 / 7)
+    assert found.metrics["width_error_px"] == pytest.approx(16 * 3 / 7)
+    assert found.metrics_readable == {"iou": 1.0, "width_error_px": 0.0}
+    assert json.loads(json.dumps(to_json(found), allow_nan=False)) == to_json(found)
+    assert row_to_json(found.rows[0])["broken"] is True
+
+
+def test_broken_examples_lower_a_corpus_metric_too():
+    drawn = examples(SHADE, 30)
+    assert report(SHADE, drawn).metrics["macro_f1"] == 1
+    found = report(SHADE, with_broken(drawn, *range(30)))
+    assert found.metrics["accuracy"] == 0.5
+    assert found.metrics["macro_f1"] == pytest.approx(2 / 3)  # every class: half found, none wrong
+
+
+def test_many_broken_examples_are_named_up_to_a_limit():
+    found = report(BAR, with_broken(examples(BAR, 1), *range(50)))
+    assert (found.broken["count"], len(found.broken["lines"])) == (50, 20)
+
+
+def test_broken_examples_are_the_same_for_any_number_of_workers():
+    given = with_broken(examples(BAR, 12), 0, 5, 6)
+    one, two = (to_json(report(BAR, given, workers=n)) | {"seconds_per_example": 0} for n in (1, 2))
+    assert one == two
+
+
+def test_nothing_but_broken_examples_is_refused():
+    said = (
+        r"none of the 2 examples of chips can be read; the first: data/examples.jsonl:1: reason 0"
+    )
+    with pytest.raises(FabsightError, match=said):
+        report(BAR, with_broken([], 0, 1), data="chips")
+
+
+# --- metrics with a target
+
+
+def widths(bar, example):
+    return BAR.score(bar, example) | {"width_px": float(bar.width)}
+
+
+def true_width(example):
+    return float(example.answer.split()[2])
+
+
+def test_a_metric_with_a_target_has_what_the_truth_scores_beside_it_and_no_floor():
+    metric = Metric("target", best=true_width, worst=16.0, unit="px")
+    task = replace(BAR, metrics=BAR.metrics | {"width_px": metric}, score=widths)
+    drawn = examples(BAR, 20)
+    found = report(task, drawn)
+    assert set(found.floor) == {"iou", "width_error_px"}
+    assert found.best == {
+        "iou": 1.0,
+        "width_error_px": 0.0,
+        "width_px": pytest.approx(np.mean([true_width(e) for e in drawn])),
+    }
+    assert found.rows[0].best == {"width_px": true_width(drawn[0])}

@@ -1,0 +1,202 @@
+"""Verbs that make, grade and rewrite data: synthesize, evaluate, convert, vary."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from tests.command_line import objects, tree
+from tests.toys import TOYS
+
+import fabsight
+from fabsight.commands import console
+
+EVALUATION_KEYS = {
+    "task", "model", "data", "count", "unreadable", "metrics", "metrics_readable", "floor",
+    "intervals", "spread", "seconds_per_example"
+}  # fmt: skip
+
+
+def test_synthesize_then_evaluate(fabsight_, tmp_path):
+    code, out, _ = fabsight_("synthesize", "shade", "-n", 12, "--out", tmp_path / "d", "--json")
+    assert code == 0
+    assert objects(out)[0]["count"] == 12
+    code, out, err = fabsight_("evaluate", "shade", tmp_path / "d", "--json")
+    assert (code, err) == (0, "")
+    (totals,) = objects(out)
+    assert set(totals) >= EVALUATION_KEYS
+    assert totals["metrics"]["accuracy"] == 1.0
+    code, out, _ = fabsight_("evaluate", "shade", tmp_path / "d", "--out", tmp_path / "run")
+    assert code == 0
+    assert "accuracy" in out
+    assert {"evaluation.json", "rows.jsonl", "report.html"} <= set(tree(tmp_path / "run"))
+
+
+def test_synthesize_goes_on_and_refuses_another_seed(fabsight_, tmp_path):
+    fabsight_("synthesize", "bar", "-n", 5, "-o", tmp_path / "whole")
+    fabsight_("synthesize", "bar", "-n", 2, "-o", tmp_path / "parts")
+    fabsight_("synthesize", "bar", "-n", 5, "-o", tmp_path / "parts")
+    assert tree(tmp_path / "whole") == tree(tmp_path / "parts")
+    code, _, err = fabsight_("synthesize", "bar", "-n", 5, "--seed", 1, "-o", tmp_path / "parts")
+    assert code == console.USAGE
+    assert "name another folder" in err
+    code, _, err = fabsight_("synthesize", "bar", "-n", 5, "-o", tmp_path)
+    assert "holds something else" in err
+
+
+def test_evaluate_obeys_settings_and_split(fabsight_, tmp_path):
+    fabsight_("synthesize", "bar", "-n", 6, "-o", tmp_path / "d")
+    _, out, _ = fabsight_("evaluate", "bar", tmp_path / "d", "--threshold", "254", "--json")
+    assert objects(out)[0]["unreadable"] == 6
+    code, _, err = fabsight_("evaluate", "bar", tmp_path / "d", "--split", "test")
+    assert code == console.USAGE
+    assert "no split 'test'; none is named there: leave --split out" in err
+    assert fabsight_("evaluate", "bar", tmp_path / "none")[0] == console.USAGE
+
+
+def test_convert_reads_by_extension_or_as_text(fabsight_, tmp_path):
+    (tmp_path / "a.txt").write_text("BAR 3 4")
+    (tmp_path / "b.bar").write_text("BAR 3 4")
+    for name in ("a.txt", "b.bar"):
+        code, out, _ = fabsight_(
+            "convert", tmp_path / name, "--to", "txt", "-o", tmp_path / "out", "--json"
+        )
+        assert code == 0
+        assert objects(out)[0]["task"] == "bar"
+        assert (tmp_path / "out").read_text() == "BAR 3 4\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "to", "said"),
+    [
+        ("a.bar", b"BAR 3 4", "gdss", "there are: txt"),
+        ("a.bar", b"BAR 3 4", "tx", "did you mean txt?"),
+        ("a.bar", b"nonsense", "txt", "expected 'BAR x width'"),
+        ("a.bar", b"\xff\xfe\x00", "txt", "not UTF-8"),
+        (None, b"", "txt", "no such file"),
+    ],
+)
+def test_convert_refuses_with_the_reason(fabsight_, tmp_path, name, content, to, said):
+    if name:
+        (tmp_path / name).write_bytes(content)
+    code, _, err = fabsight_(
+        "convert", tmp_path / (name or "none"), "--to", to, "-o", tmp_path / "out"
+    )
+    assert code == console.USAGE
+    assert said in err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def partly_broken(fabsight_, tmp_path):
+    """A dataset of eight examples, half of which cannot be read."""
+    folder = tmp_path / "d"
+    fabsight_("synthesize", "bar", "-n", 8, "-o", folder)
+    lines = (folder / "examples.jsonl").read_text().splitlines()
+    lines[1] = "nonsense"
+    lines[3] = lines[3].replace("BAR", "BAT")
+    lines[6] = json.dumps({**json.loads(lines[6]), "images": ["../../etc/passwd"]})
+    (folder / "examples.jsonl").write_text("\n".join(lines))
+    (folder / "000005.png").unlink()
+    return folder
+
+
+def test_evaluate_grades_what_can_be_read_and_names_the_rest(fabsight_, partly_broken, tmp_path):
+    arguments = ("evaluate", "bar", partly_broken, "--out", tmp_path / "run", "--json")
+    code, out, err = fabsight_(*arguments)
+    assert code == console.SOME_FAILED
+    (totals,) = objects(out)
+    assert (totals["count"], totals["broken"]["count"]) == (8, 4)
+    assert totals["metrics"]["iou"] == pytest.approx(totals["metrics_readable"]["iou"] / 2)
+    lines = [row["path"].rpartition(":")[2] for row in totals["broken"]["lines"]]
+    assert lines == ["2", "4", "5", "7"]
+    assert all(row["error"] in err for row in totals["broken"]["lines"])
+    assert "4 of 8 examples cannot be read and count as failures" in err
+    rows = objects((tmp_path / "run" / "rows.jsonl").read_text())
+    assert [row["broken"] for row in rows] == [0, 1, 0, 1, 1, 0, 1, 0]
+    assert all((tmp_path / "run" / f).is_file() for r in rows for f in r.get("files", {}).values())
+    code, out, _ = fabsight_("evaluate", "bar", partly_broken)
+    assert code == console.SOME_FAILED
+    assert "8 examples, 4 broken, 0 unreadable" in out
+
+
+def test_evaluate_of_nothing_readable_is_an_error(fabsight_, partly_broken):
+    for picture in partly_broken.glob("*.png"):
+        picture.unlink()
+    code, out, err = fabsight_("evaluate", "bar", partly_broken, "--json")
+    assert (code, out) == (console.USAGE, "")
+    assert "none of the 8 examples" in err
+
+
+def test_evaluate_names_the_splits_there_are(fabsight_, partly_broken):
+    lines = (partly_broken / "examples.jsonl").read_text().splitlines()
+    named = {0: "val", 2: "train", 4: "train"}
+    for index, split in named.items():
+        lines[index] = json.dumps({**json.loads(lines[index]), "split": split})
+    (partly_broken / "examples.jsonl").write_text("\n".join(lines))
+    code, _, err = fabsight_("evaluate", "bar", partly_broken, "--split", "test")
+    assert code == console.USAGE
+    assert "has no split 'test'; there are: train (2), val (1)" in err
+
+
+def test_evaluate_and_predict_leave_each_others_folders_alone(fabsight_, bars, tmp_path):
+    fabsight_("synthesize", "bar", "-n", 2, "-o", tmp_path / "d")
+    fabsight_("predict", bars, "-t", "bar", "-o", tmp_path / "p")
+    fabsight_("evaluate", "bar", tmp_path / "d", "-o", tmp_path / "e")
+    before = tree(tmp_path / "p"), tree(tmp_path / "e")
+    code, _, err = fabsight_("evaluate", "bar", tmp_path / "d", "-o", tmp_path / "p")
+    assert (code, "holds the answers of a predict run" in err) == (console.USAGE, True)
+    code, _, err = fabsight_("predict", bars, "-t", "bar", "-o", tmp_path / "e")
+    assert (code, "of another making" in err) == (console.USAGE, True)
+    assert before == (tree(tmp_path / "p"), tree(tmp_path / "e"))
+
+
+@pytest.fixture
+def layouts(fabsight_, monkeypatch, tmp_path):
+    """The command line with a layout task (no solver needed), and a program."""
+    from fabsight.netdsl import exports, language
+    from fabsight.netdsl.settings import LayoutSettings
+
+    def parse(text, _question):
+        return language.parse(text)
+
+    task = replace(TOYS["bar"], name="netdsl", parse=parse, write=language.write)
+    task = replace(task, context=LayoutSettings, imports=exports.IMPORTS, exports=exports.EXPORTS)
+    monkeypatch.setattr(fabsight, "TASKS", {"netdsl": task}, raising=False)
+    wires = "".join(f"WIRE 0 {y} 8 0 0 0 0 H 64\n" for y in (12, 32, 52))
+    (tmp_path / "three.txt").write_text(f"CANVAS 64 64\n{wires}")
+    return fabsight_
+
+
+def test_vary_writes_defects_with_exact_labels_and_goes_on(layouts, tmp_path):
+    program = tmp_path / "three.txt"
+    edits = ("-k", "cut", "-k", "bridge", "--look", "clean")
+    code, _, _ = layouts("vary", program, "-n", 2, *edits, "-o", tmp_path / "v")
+    assert code == 0
+    _, out, _ = layouts("vary", program, "-n", 5, *edits, "-o", tmp_path / "v", "--json")
+    assert (objects(out)[0]["count"], objects(out)[0]["new"]) == (5, 3)
+    layouts("vary", program, "-n", 5, *edits, "-o", tmp_path / "whole")
+    assert tree(tmp_path / "v") == tree(tmp_path / "whole")
+    examples = objects((tmp_path / "v" / "examples.jsonl").read_text())
+    assert {e["kind"] for e in examples} <= {"cut", "bridge"}
+    assert all(e["metadata"]["edits"][0]["box_px"] and e["golden"] for e in examples)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(("-k", "cutt"), "choose from widen"), (("--look", "nice"), "choose from clean")],
+)
+def test_vary_refuses_before_it_writes(layouts, tmp_path, arguments, said):
+    code, _, err = layouts("vary", tmp_path / "three.txt", *arguments, "-o", tmp_path / "v")
+    assert code == console.USAGE
+    assert said in err
+    assert not (tmp_path / "v").exists()
+
+
+def test_a_converted_layout_carries_the_pixel_size_said(layouts, tmp_path):
+    for nm in (2, 5):
+        arguments = ("--to", "gds", "-o", tmp_path / f"{nm}.gds", "--nm-per-px", nm)
+        assert layouts("convert", tmp_path / "three.txt", *arguments)[0] == 0
+    gds = (tmp_path / "2.gds").read_bytes()
+    assert gds != (tmp_path / "5.gds").read_bytes()
+    assert layouts("convert", tmp_path / "2.gds", "--to", "txt", "-o", tmp_path / "back")[0] == 0
+    assert (tmp_path / "back").read_text() == (tmp_path / "three.txt").read_text()
