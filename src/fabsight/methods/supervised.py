@@ -5,13 +5,17 @@ an exponential moving average of the weights, checkpoints that survive a kill, a
 """
 
 import json
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from fabsight.files import locked, prepare, replacing
+from fabsight.task import FabsightError
+
+STATE = "state.pt"
 Batch: TypeAlias = tuple[Any, ...]  # torch tensors: inputs first
 
 
@@ -42,51 +46,98 @@ class Recipe:
 
 def fit(
     net: Any,
-    batches: Iterator[Batch],
+    batches: Callable[[int], Iterable[Batch]],
     loss: Callable[[Any, Batch], Any],
     recipe: Recipe,
     out: Path,
 ) -> Any:
     """The averaged network after `recipe.steps`; resumes from `out` when a run was cut short.
 
+    A resumed run computes what an uninterrupted one does: it sees the same batches, and goes on
+    from the same weights, moments, running loss and random state (of the CPU).
+
     Args:
-        net: A torch module.
-        batches: Endless batches of tensors; the first goes through the net.
+        net: A torch module, on the device it is to learn on.
+        batches: Batches k, k + 1, ... of an endless sequence, given k; tensors, the first of which
+            goes through the net.
         loss: (prediction, batch) -> scalar tensor.
         recipe: Steps and rates.
         out: Folder for `state.pt` (resume) and `log.jsonl`.
+
+    Raises:
+        FabsightError: `out` cannot be written, or its state is damaged or of another recipe.
     """
+    prepare(out)
+    with locked(out):
+        learner = _learner(net, recipe)
+        step = _resume(out / STATE, learner)
+        if step < recipe.steps:
+            _learn(learner, islice(batches(step), recipe.steps - step), loss, out)
+        return learner.average.eval()
+
+
+@dataclass
+class _Learner:
+    """Everything that changes while a network learns."""
+
+    recipe: Recipe
+    net: Any
+    average: Any
+    optimiser: Any
+    schedule: Any
+    step: int = 0
+    running: float = 0.0
+
+    def parts(self) -> dict[str, Any]:
+        """What has a state of its own, by its name in the checkpoint."""
+        return {name: getattr(self, name) for name in ("net", "average", "optimiser", "schedule")}
+
+
+def _learner(net: Any, recipe: Recipe) -> _Learner:
     import copy
 
     import torch
 
-    out.mkdir(parents=True, exist_ok=True)
-    average = copy.deepcopy(net)
     optimiser = torch.optim.AdamW(net.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: _rate(s, recipe))
-    step = _resume(out / "state.pt", net, average, optimiser, schedule)
-    began, running = time.perf_counter(), 0.0
-    net.train()
-    while step < recipe.steps:
-        batch = next(batches)
-        optimiser.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
-            prediction = net(batch[0])
-        value = loss(prediction.float(), batch)
-        value.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), recipe.clip)
-        optimiser.step()
-        schedule.step()
-        step += 1
-        _follow(average, net, min(recipe.average, step / (step + 10)))
-        running = value.item() if step == 1 else 0.98 * running + 0.02 * value.item()
-        if step % recipe.save_every == 0 or step == recipe.steps:
-            _save(out / "state.pt", step, net, average, optimiser, schedule)
+    return _Learner(recipe, net, copy.deepcopy(net), optimiser, schedule)
+
+
+def _learn(
+    learner: _Learner, batches: Iterable[Batch], loss: Callable[[Any, Batch], Any], out: Path
+) -> None:
+    """A step for each batch, with a checkpoint and a line of the log now and then."""
+    recipe, began = learner.recipe, time.perf_counter()
+    learner.net.train()
+    for batch in batches:
+        value = _step(learner, batch, loss)
+        learner.running = value if learner.step == 1 else 0.98 * learner.running + 0.02 * value
+        if learner.step % recipe.save_every == 0 or learner.step == recipe.steps:
+            _save(out / STATE, learner)
             seconds = round(time.perf_counter() - began, 1)
-            row = {"step": step, "loss": round(running, 5), "seconds": seconds} | asdict(recipe)
+            row = {"step": learner.step, "loss": round(learner.running, 5), "seconds": seconds}
             with (out / "log.jsonl").open("a") as log:
-                log.write(json.dumps(row) + "\n")
-    return average.eval()
+                log.write(json.dumps(row | asdict(recipe)) + "\n")
+
+
+def _step(learner: _Learner, batch: Batch, loss: Callable[[Any, Batch], Any]) -> float:
+    """One optimiser step; returns the batch's loss."""
+    import torch
+
+    recipe = learner.recipe
+    device = next(learner.net.parameters()).device
+    batch = tuple(tensor.to(device) for tensor in batch)
+    learner.optimiser.zero_grad(set_to_none=True)
+    with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bfloat16):
+        prediction = learner.net(batch[0])
+    value = loss(prediction.float(), batch)
+    value.backward()
+    torch.nn.utils.clip_grad_norm_(learner.net.parameters(), recipe.clip)
+    learner.optimiser.step()
+    learner.schedule.step()
+    learner.step += 1
+    _follow(learner.average, learner.net, min(recipe.average, learner.step / (learner.step + 10)))
+    return float(value.item())
 
 
 def _rate(step: int, recipe: Recipe) -> float:
@@ -112,32 +163,37 @@ def _follow(average: Any, net: Any, keep: float) -> None:
                 slow.copy_(fast)
 
 
-def _save(path: Path, step: int, net: Any, average: Any, optimiser: Any, schedule: Any) -> None:
+def _save(path: Path, learner: _Learner) -> None:
     import torch
 
-    state = {
-        "step": step,
-        "net": net.state_dict(),
-        "average": average.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "schedule": schedule.state_dict(),
-    }
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    state = {name: part.state_dict() for name, part in learner.parts().items()}
+    state |= {"step": learner.step, "running": learner.running, "random": torch.get_rng_state()}
+    with replacing(path, lasting=True) as part:
+        torch.save(state | {"recipe": asdict(learner.recipe)}, part)
 
 
-def _resume(path: Path, net: Any, average: Any, optimiser: Any, schedule: Any) -> int:
+def _resume(path: Path, learner: _Learner) -> int:
+    """The step reached, after loading what an earlier run saved."""
+    import pickle
+
     import torch
 
     if not path.exists():
         return 0
-    state = torch.load(path, weights_only=True)
-    net.load_state_dict(state["net"])
-    average.load_state_dict(state["average"])
-    optimiser.load_state_dict(state["optimiser"])
-    schedule.load_state_dict(state["schedule"])
-    return int(state["step"])
+    device = next(learner.net.parameters()).device
+    try:
+        state = torch.load(path, weights_only=True, map_location=device)
+        if state["recipe"] != asdict(learner.recipe):
+            raise FabsightError(
+                f"train: {path} is of another recipe: {state['recipe']}, now "
+                f"{asdict(learner.recipe)}; name another folder"
+            )
+        for name, part in learner.parts().items():
+            part.load_state_dict(state[name])
+        torch.set_rng_state(state["random"].cpu())
+        learner.step, learner.running = int(state["step"]), float(state["running"])
+    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, ValueError) as error:
+        raise FabsightError(
+            f"train: {path} is damaged or of another network ({error}); remove it to begin again"
+        ) from error
+    return learner.step

@@ -27,6 +27,7 @@ from fabsight.netdsl.language import Program
 from fabsight.netdsl.rendering import Mask, paint, render
 from fabsight.netdsl.settings import LayoutSettings
 from fabsight.task import Example, FabsightError, Image, Metric, Row
+from fabsight.vision.distance import distance_px
 from fabsight.vision.skeleton import skeletonize
 
 BOUNDARY_TOLERANCE_PX = 2.0
@@ -187,15 +188,9 @@ def _fit(
 
 
 def _distances_to(line: Line) -> Float32[np.ndarray, "height width"]:
-    import cv2
-
     if not line.any():
         return np.full(line.shape, np.inf, np.float32)
-    away = (~line).astype(np.uint8)
-    found: Float32[np.ndarray, "height width"] = cv2.distanceTransform(
-        away, cv2.DIST_L2, cv2.DIST_MASK_PRECISE
-    )
-    return found
+    return distance_px((~line).astype(np.uint8))
 
 
 def _f1(away: np.ndarray, back: np.ndarray, tolerance_px: float, same: bool) -> float:

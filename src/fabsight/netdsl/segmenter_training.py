@@ -9,15 +9,17 @@ straight edges average their roughness out. Only the `bloom` family of looks is 
 """
 
 import argparse
-import multiprocessing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from fabsight import pool
 from fabsight.methods.supervised import Recipe, fit
 from fabsight.netdsl.looks import Preset, draw_look
 from fabsight.netdsl.rendering import paint, pick
@@ -28,6 +30,9 @@ from fabsight.netdsl.synthesis import layout
 SIDE = 256
 FINE = 2
 PRESETS: tuple[Preset, ...] = ("mild", "hard", "wild")
+KEPT = 800  # geometries in use at a time
+FIRST = 400  # geometries before the first batch
+SHOWN = 7  # samples to a new geometry
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +173,7 @@ def loss(prediction: Any, batch: tuple[Any, ...]) -> Any:
     return metal + 0.3 * bce(prediction[:, 1], target[:, 1])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stream:
     """What batches are made of: seed, labelled chips, probability of each preset, batch size."""
 
@@ -178,35 +183,37 @@ class Stream:
     size: int = 8
 
 
-def _produce(stream: Stream, worker: int, queue: Any) -> None:
-    """Worker: batches for ever. A pool of geometries is reused under new looks and replaced."""
+def batch(
+    stream: Stream, number: int
+) -> tuple[Float32[np.ndarray, "n 1 h w"], Float32[np.ndarray, "n 3 h w"]]:
+    """Images and targets of batch `number`, which depend on the stream and the number only.
+
+    Geometry is dear and looks are cheap: a sample takes one of the last `KEPT` geometries, of which
+    there is a new one every few samples.
+    """
     import cv2
 
     cv2.setNumThreads(1)
-    rng = np.random.default_rng([stream.seed, worker])
-    pool: list[Geometry] = []
-    while True:
-        samples = []
-        for _ in range(stream.size):
-            if len(pool) < 400 or rng.random() < 0.15:
-                pool.append(geometry(rng, stream.labels))
-                if len(pool) > 800:
-                    pool.pop(int(rng.integers(len(pool))))
-            samples.append(sample(rng, pool[rng.integers(len(pool))], stream.mix))
-        queue.put((np.stack([s[0] for s in samples]), np.stack([s[1] for s in samples])))
+    rng = np.random.default_rng([stream.seed, 0, number])
+    samples = []
+    for index in range(number * stream.size, (number + 1) * stream.size):
+        newest = FIRST + index // SHOWN
+        shape = _kept(stream, int(rng.integers(max(0, newest - KEPT + 1), newest + 1)))
+        samples.append(sample(rng, shape, stream.mix))
+    return np.stack([s[0] for s in samples]), np.stack([s[1] for s in samples])
 
 
-def batches(stream: Stream, workers: int) -> Iterator[Any]:
-    """Endless batches of (images, targets) as torch tensors, made by `workers` processes."""
+@lru_cache(maxsize=KEPT)
+def _kept(stream: Stream, number: int) -> Geometry:
+    return geometry(np.random.default_rng([stream.seed, 1, number]), stream.labels)
+
+
+def batches(stream: Stream, workers: int, first: int = 0) -> Iterator[Any]:
+    """Batches first, first + 1, ... as torch tensors, made by `workers` processes."""
     import torch
 
-    context = multiprocessing.get_context("spawn")
-    queue = context.Queue(maxsize=8)
-    for k in range(workers):
-        context.Process(target=_produce, args=(stream, k, queue), daemon=True).start()
-    while True:
-        image, target = queue.get()
-        yield torch.from_numpy(image), torch.from_numpy(target)
+    for images, targets in pool.ordered(partial(batch, stream), count(first), workers):
+        yield torch.from_numpy(images), torch.from_numpy(targets)
 
 
 def read_labels(folder: Path, names: list[str]) -> list[tuple[Any, Any]]:
@@ -245,7 +252,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--mix", default="0.25,0.3,0.45", help="share of mild, hard, wild looks")
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--steps", type=int, default=9000)
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2, help="processes that draw batches")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(argv)
     torch.manual_seed(args.seed)
@@ -258,7 +265,7 @@ def main(argv: list[str] | None = None) -> None:
     stream = Stream(args.seed, labels, tuple(float(p) for p in args.mix.split(",")))
     recipe = Recipe(steps=args.steps, rate=args.rate)
     net = net.to(memory_format=torch.channels_last)
-    trained = fit(net, batches(stream, args.workers), loss, recipe, args.out)
+    trained = fit(net, partial(batches, stream, args.workers), loss, recipe, args.out)
     export(trained, args.out / "segmenter.onnx")
 
 

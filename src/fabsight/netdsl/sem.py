@@ -23,6 +23,7 @@ from jaxtyping import Float32, UInt8
 from fabsight.netdsl.language import Program
 from fabsight.netdsl.looks import Look
 from fabsight.netdsl.rendering import paint, pick
+from fabsight.vision.distance import distance_px
 
 Map: TypeAlias = Float32[np.ndarray, "height width"]
 
@@ -89,9 +90,7 @@ def signed_distance(fine: UInt8[np.ndarray, "h w"], oversample: int) -> Map:
     if not fine.any() or fine.all():
         sign = 1.0 if fine.any() else -1.0
         return np.full((height, width), sign * max(height, width), np.float32)
-    inside = cv2.distanceTransform(fine, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    outside = cv2.distanceTransform(1 - fine, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    signed = np.where(fine > 0, inside - 0.5, 0.5 - outside)
+    signed = np.where(fine > 0, distance_px(fine) - 0.5, 0.5 - distance_px(1 - fine))
     small = cv2.resize(signed, (width, height), interpolation=cv2.INTER_AREA)
     return np.asarray(small / oversample, np.float32)
 
