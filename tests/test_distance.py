@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from fabsight.vision.distance import distance_px
 
@@ -13,9 +14,20 @@ def boxes(rng):
     return mask
 
 
-def test_distances_are_exact_and_the_same_wherever_the_memory_lies():
+@pytest.fixture
+def threads():
+    import cv2
+
+    before = cv2.getNumThreads()
+    yield cv2.setNumThreads
+    cv2.setNumThreads(before)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_distances_are_exact_for_any_threads_and_wherever_the_memory_lies(threads, number):
     from scipy.ndimage import distance_transform_edt
 
+    threads(number)
     rng = np.random.default_rng(0)
     held = []  # blocks of odd sizes, so that each result lies elsewhere
     for _ in range(12):
