@@ -12,6 +12,7 @@ from pathlib import Path
 
 import typer
 
+from fabsight import cli
 from fabsight.cli import app
 from fabsight.commands import console
 from fabsight.commands.tasks import all_tasks
@@ -34,6 +35,7 @@ def cli_page() -> str:
         *(verb_section(name, verbs[name]) for name in verbs),
         settings_section(),
         exit_codes_section(),
+        later_section(),
     ]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
@@ -91,6 +93,12 @@ def exit_codes_section() -> str:
     text = (console.__doc__ or "").partition("\n\n")[2].strip()
     rows = [" | ".join(line.strip().split(maxsplit=1)) for line in text.splitlines()]
     return "\n".join(["## Exit codes\n\n| | |\n|---|---|", *(f"| {row} |" for row in rows)])
+
+
+def later_section() -> str:
+    """Verbs and options that are part of the design and not there yet."""
+    rows = [f"| `{name}` | {what} |" for name, what in (cli.LATER | cli.LATER_OPTIONS).items()]
+    return "\n".join(["## Not in this version\n\n| | to come |\n|---|---|", *rows])
 
 
 def tree() -> str:

@@ -17,6 +17,7 @@ from tests.command_line import objects, tree
 from tests.toys import TOYS
 
 import fabsight
+from fabsight.cli import LATER
 from fabsight.commands import console
 from fabsight.commands.options import Verb, settings_as_options
 from fabsight.task import FabsightError
@@ -63,6 +64,21 @@ def test_what_the_parser_refuses_ends_with_2(fabsight_, arguments):
     code, out, err = fabsight_(*arguments)
     assert (code, out) == (2, "")
     assert "Error" in err
+
+
+@pytest.mark.parametrize("verb", LATER)
+def test_what_is_to_come_says_that_it_is_not_there_yet(fabsight_, verb):
+    code, out, err = fabsight_(verb, "netdsl", "data", "--method", "sft")
+    assert (code, out) == (console.USAGE, "")
+    assert f"{verb} is not in this version; there are: demo, predict" in err
+    assert verb in (ROOT / "docs" / "cli.md").read_text().partition("## Not in this version")[2]
+
+
+def test_an_option_to_come_says_so(fabsight_, bars):
+    for said in (["--engine", "ray"], ["--engine=ray"]):
+        code, _, err = fabsight_("predict", bars, *said)
+        assert code == console.USAGE
+        assert "--engine is not in this version; see: fabsight predict --help" in err
 
 
 def test_switches_and_negations_are_settings(monkeypatch):
@@ -145,7 +161,7 @@ def test_a_reader_that_goes_away_is_no_error_message():
 def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(fabsight_, tmp_path):
     code = (
         "import fabsight, sys; from tests.toys import TOYS; fabsight.TASKS = TOYS\n"
-        "from fabsight.cli import main; main(sys.argv[1:])"
+        "from fabsight.cli import LATER, main; main(sys.argv[1:])"
     )
     arguments = ["synthesize", "bar", "-o", str(tmp_path / "d"), "-n"]
     command = [sys.executable, "-c", code, *arguments, "100000"]

@@ -1,13 +1,16 @@
 """predict, and report on what it wrote."""
 
+import os
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from tests.command_line import objects, tree
 from tests.toys import TOYS, write_bars
 
 import fabsight
 from fabsight.commands import console
+from fabsight.images import save_png
 from fabsight.task import FabsightError
 
 PREDICTION_KEYS = {
@@ -78,6 +81,50 @@ def test_the_same_command_again_goes_on_and_another_is_refused(fabsight_, bars, 
     code, _, err = fabsight_(*again, "--threshold", "90")
     assert code == console.USAGE
     assert "another run" in err
+
+
+def test_a_run_is_not_gone_on_with_under_other_weights(fabsight_, bars, tmp_path, monkeypatch):
+    from fabsight import models
+
+    again = ("predict", bars, "-t", "bar", "--out", tmp_path / "run")
+    monkeypatch.setattr(models, "identity", lambda *_: {"bar.onnx": "a" * 64})
+    assert fabsight_(*again)[0] == 0
+    monkeypatch.setattr(models, "identity", lambda *_: {"bar.onnx": "b" * 64})
+    code, _, err = fabsight_(*again)
+    assert code == console.USAGE
+    assert f'weights.bar.onnx was "{"a" * 64}", now "{"b" * 64}"' in err
+
+
+@pytest.mark.parametrize("form", ["--json", "--quiet", "table", "--out"])
+def test_names_that_are_no_utf_8_are_printed_as_escapes(fabsight_, bars, tmp_path, form):
+    odd = bars / os.fsdecode(b"\xff\n.npy")
+    (bars / "bar_000.npy").rename(odd)
+    options = {"table": [], "--out": ["--out", tmp_path / os.fsdecode(b"run\xfe"), "--json"]}
+    code, out, _ = fabsight_("predict", bars, "-t", "bar", *options.get(form, [form]))
+    assert code == 0
+    out.encode()
+    if form in ("--json", "--out"):
+        assert "\\udcff" in out
+        assert str(odd) in [row["path"] for row in objects(out)]
+
+
+def test_json_is_ascii_where_stdout_is():
+    assert console.json_line({"a": "µm"}, "ascii") == '{"a": "\\u00b5m"}'
+
+
+def test_options_that_a_task_does_not_use_are_named(fabsight_, bars, monkeypatch, tmp_path):
+    image = tmp_path / "good.png"
+    save_png(image, np.zeros((8, 8), np.uint8))
+    asked = ("predict", bars, "-t", "bar", "--question", "why?", "--golden", image)
+    code, out, err = fabsight_(*asked, "--json")
+    assert (code, len(objects(out))) == (0, 3)
+    assert err == (
+        "fabsight: note: bar does not use --question or --golden; the answers are the same\n"
+    )
+    assert fabsight_(*asked, "--quiet")[2] == ""
+    task = replace(TOYS["bar"], uses=frozenset({"text"}))
+    monkeypatch.setattr(fabsight, "TASKS", {"bar": task})
+    assert "does not use --golden;" in fabsight_(*asked)[2]
 
 
 def test_json_with_a_folder_still_prints_only_json(fabsight_, bars, tmp_path):

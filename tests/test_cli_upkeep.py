@@ -18,6 +18,11 @@ def test_bench_lists_runs_and_reports_failure(fabsight_, tmp_path, monkeypatch):
     assert code == console.SOME_FAILED
     assert "bad: ended with exit code 7" in err
     assert "did you mean 'good'" in fabsight_("bench", "goood")[2]
+    for name in ("toy_a.py", "toy_b.py", "make_c.py"):
+        (tmp_path / name).write_text('"""Measures."""\n')
+    assert "several at once: toy, all" in fabsight_("bench")[1]
+    rows = objects(fabsight_("bench", "toy", "--json")[1])
+    assert [row["name"] for row in rows] == ["toy_a", "toy_b"]
 
 
 def test_bench_outside_a_checkout_says_so(fabsight_, tmp_path, monkeypatch):

@@ -1,12 +1,16 @@
 import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.toys import BAR
 
-from fabsight.models import Ask, Reply, load, replies_to
+from fabsight import TASKS, models
+from fabsight.models import Ask, Reply, identity, load, replies_to
 from fabsight.synthesis import synthesize
 from fabsight.task import FabsightError
+
+ROOT = Path(__file__).parents[1]
 
 
 def questions(count):
@@ -59,3 +63,15 @@ def test_a_model_can_be_sent_to_a_worker_process():
     asked = questions(1)
     model = load("embedded", BAR)
     assert pickle.loads(pickle.dumps(model))(asked, Ask()) == model(asked, Ask())
+
+
+def test_an_embedded_model_is_known_by_its_weights(monkeypatch, tmp_path):
+    (found,) = identity("embedded", TASKS["netdsl"]).items()
+    sums = (ROOT / "src/fabsight/weights/SHA256SUMS").read_text().split()
+    assert found == (sums[1], sums[0])
+    assert identity("embedded", BAR) == {}
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "bar_a.onnx").write_bytes(b"a")
+    (tmp_path / "weights" / "barn_b.onnx").write_bytes(b"b")
+    monkeypatch.setattr(models, "files", lambda _: tmp_path)
+    assert list(identity("embedded", BAR)) == ["bar_a.onnx"]

@@ -44,6 +44,15 @@ Settings = Annotated[
     ),
 ]
 NONE: list[str] = []
+# Part of the command line's design, and not in this version.
+LATER = {
+    "train": "learn from a dataset: sft, mope, gspo, ssl, probe, supervised, teach",
+    "clean": "find duplicates, leaks and wrong labels in a dataset",
+    "index": "find similar cases",
+    "merge": "join the shards of several machines",
+    "serve": "answer over HTTP, with a page",
+}
+LATER_OPTIONS = {"--engine": "run a batch on Ray"}
 
 
 def _version(wanted: bool | None) -> None:
@@ -222,7 +231,12 @@ def doctor(json: Json = False, quiet: Quiet = False) -> int:
 @guarded
 def bench(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A script of benchmarks/, or all; none lists.")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A script of benchmarks/, a task for all of its scripts (netdsl), or all; "
+            "none lists them.",
+        ),
     ] = "",
     json: Json = False,
     quiet: Quiet = False,
@@ -238,12 +252,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
 
     def run() -> int:
+        _refuse_later(given)
         given[:] = _with_settings(given)
         return 0
 
     if code := exit_code(run):
         raise SystemExit(code)
     app(args=given, prog_name="fabsight")
+
+
+def _refuse_later(given: Sequence[str]) -> None:
+    """Say of a verb or option that is to come, and is not there yet, that it is not."""
+    verb = next((argument for argument in given if not argument.startswith("-")), "")
+    message = ""
+    if verb in LATER:
+        there = ", ".join(getattr(typer.main.get_command(app), "commands", {}))
+        message = f"{verb} is not in this version; there are: {there}"
+    for argument in given:
+        if (option := argument.partition("=")[0]) in LATER_OPTIONS:
+            message = f"{option} is not in this version; see: fabsight {verb} --help"
+    if message:
+        from fabsight.task import FabsightError
+
+        raise FabsightError(message)
 
 
 def _with_settings(given: list[str]) -> list[str]:

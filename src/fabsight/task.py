@@ -186,6 +186,8 @@ class Task(Generic[A, C]):
         exports: Format name -> writer(question, answer, path).
         imports: Format name -> reader(path) of an answer, for `convert`.
         tables: Name -> rows of measurements (dicts) of an answer, for CSV and reports.
+        uses: What of a question, beside images and context, can change an answer: "text", "golden",
+            "shots". A person who gives what is not used is told so.
     """
 
     name: str
@@ -208,6 +210,7 @@ class Task(Generic[A, C]):
     tables: Mapping[str, Callable[[Question[C], A], list[dict[str, Any]]]] = field(
         default_factory=dict
     )
+    uses: frozenset[Literal["text", "golden", "shots"]] = frozenset()
 
     @property
     def headline(self) -> str:

@@ -15,7 +15,7 @@ from fabsight.commands.tasks import read_settings, task_for
 from fabsight.inputs import Inputs, find_inputs
 from fabsight.prediction import Job, failed_item, to_json
 from fabsight.prediction import predict as predict_all
-from fabsight.task import Prediction
+from fabsight.task import Prediction, Task
 
 MOST_NAMED = 3
 
@@ -35,6 +35,7 @@ class Request:
 def predict(request: Request, out: Path | None, workers: int, console: Console) -> int:
     """Answer; the exit code says whether every input has an answer."""
     job = job_of(request)
+    _say_unused(request, job.task, console)
     inputs = find_inputs(job.task, request.paths)
     _say_skipped(inputs, console)
     if out is None:
@@ -64,6 +65,7 @@ def predict_into(job: Job, found: Sequence[Path], out: Path, workers: int, conso
     said = {
         "task": job.task.name,
         "model": job.model_name,
+        "weights": models.identity(job.model_name, job.task),
         "question": job.text,
         "golden": job.golden and sha256(job.golden.pixels.tobytes()).hexdigest(),
         "context": settings.to_json(job.context),
@@ -123,6 +125,15 @@ def _summary(prediction: Prediction) -> tuple[Any, ...]:
 def _say_failures(errors: Sequence[str], count: int) -> None:
     if errors:
         complain(f"{len(errors)} of {count} inputs have no answer; the first: {errors[0]}")
+
+
+def _say_unused(request: Request, task: Task[Any, Any], console: Console) -> None:
+    """Name the options that cannot change an answer of this task."""
+    given = {"--question": request.question, "--golden": request.golden}
+    needed = {"--question": "text", "--golden": "golden"}
+    unused = [name for name, said in given.items() if said and needed[name] not in task.uses]
+    if unused and not console.quiet:
+        complain(f"note: {task.name} does not use {' or '.join(unused)}; the answers are the same")
 
 
 def _say_skipped(inputs: Inputs, console: Console) -> None:

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from fabsight.commands.console import OK, SOME_FAILED, Console, complain
@@ -28,6 +29,7 @@ def bench(name: str, console: Console) -> int:
         for script in scripts.values():
             console.emit({"name": script.stem, "what": summary(script)})
         console.table(("name", "what"), [(s.stem, summary(s)) for s in scripts.values()])
+        console.say(f"several at once: {', '.join(groups(scripts))}")
         return OK
     failed = 0
     for script in chosen(name, scripts):
@@ -65,6 +67,16 @@ def summary(script: Path) -> str:
     return text.partition("\n")[0]
 
 
+def groups(scripts: Iterable[str]) -> list[str]:
+    """The names that stand for several scripts: those of a task, and all.
+
+    >>> groups(("netdsl_a", "netdsl_b", "make_c", "d"))
+    ['netdsl', 'all']
+    """
+    measuring = [name for name in scripts if not name.startswith(MAKERS)]
+    return [*dict.fromkeys(n.partition("_")[0] for n in measuring if "_" in n), ALL]
+
+
 def chosen(name: str, scripts: dict[str, Path]) -> list[Path]:
     """The scripts a name stands for: one of that name, all that measure, or those of a task.
 
@@ -79,8 +91,9 @@ def chosen(name: str, scripts: dict[str, Path]) -> list[Path]:
         return [scripts[name]]
     if group := [path for n, path in measuring.items() if n.startswith(f"{name}_")]:
         return group
-    near = difflib.get_close_matches(name, scripts, n=1)
-    fix = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(scripts) or 'none'}"
+    there = [*scripts, *groups(scripts)]
+    near = difflib.get_close_matches(name, there, n=1)
+    fix = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(there)}"
     raise FabsightError(f"bench: there is no script {name!r}; {fix}")
 
 

@@ -49,7 +49,7 @@ class Console:
         if self.json:
             from fabsight.settings import to_json
 
-            write_line(json.dumps(to_json(row), ensure_ascii=False))
+            write_line(json_line(to_json(row), sys.stdout.encoding or "utf-8"))
 
     def say(self, text: str) -> None:
         """Write a line for a person."""
@@ -63,9 +63,29 @@ class Console:
 
 
 def write_line(text: str) -> None:
-    """One line on stdout, at once: a reader of a pipe sees each result when it exists."""
-    sys.stdout.write(text + "\n")
+    """One line on stdout, at once: a reader of a pipe sees each result when it exists.
+
+    What stdout's encoding cannot say (file names need not be UTF-8) is written as an escape.
+    """
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
     sys.stdout.flush()
+
+
+def json_line(value: Any, encoding: str) -> str:
+    r"""JSON as people read it; with escapes only, where the encoding cannot say it.
+
+    >>> json_line({"path": "50 µm.png"}, "utf-8")
+    '{"path": "50 µm.png"}'
+    >>> json_line({"path": "\udcff.png"}, "utf-8")
+    '{"path": "\\udcff.png"}'
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return json.dumps(value)
+    return text
 
 
 def complain(text: str) -> None:

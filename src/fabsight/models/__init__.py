@@ -7,6 +7,8 @@ folder, a hub id, an endpoint) has the same type, so the verbs cannot tell them 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from hashlib import sha256
+from importlib.resources import files
 from typing import Any, TypeAlias
 
 from fabsight.task import FabsightError, Question, Task
@@ -71,6 +73,22 @@ def load(name: str, task: Task[Any, Any]) -> Model:
     raise FabsightError(
         f"load model {name!r} for {task.name}: no such model; available: {EMBEDDED}"
     )
+
+
+def identity(name: str, task: Task[Any, Any]) -> dict[str, str]:
+    """What, beside its name, a model's answers depend on: SHA-256 of each file of its weights.
+
+    A run that was broken off is not gone on with under other weights. The weights of an embedded
+    model are the package's `weights/TASK_*`.
+    """
+    if name != EMBEDDED:
+        return {}
+    kept = sorted((files("fabsight") / "weights").iterdir(), key=lambda entry: entry.name)
+    return {
+        entry.name: sha256(entry.read_bytes()).hexdigest()
+        for entry in kept
+        if entry.name.startswith(f"{task.name}_") and not entry.name.endswith(".md")
+    }
 
 
 def solve(task: Task[Any, Any], questions: Sequence[Question[Any]], ask: Ask) -> list[Reply]:

@@ -1,6 +1,6 @@
 """How well the layout verifier tells right programs from wrong ones, on looks held out of its fit.
 
-    python benchmarks/verify.py [--count 128] [--quick] [--labels DIR] [--out DIR]
+    python benchmarks/netdsl_verify.py [--count 128] [--quick] [--labels DIR] [--out DIR]
 
 The relief family of looks on drawn layouts and on tiles of the held-out labels. Right: the truth,
 and the truth with every coordinate off by up to 0.3 px. Wrong: the damages of calibrate_check.py
@@ -46,7 +46,7 @@ def main() -> None:
     """Score every case and print a row for each preset, for labels, and for all."""
     asked = options(__doc__, COUNT, QUICK_COUNT)
     here = environment() | {"seed": [SEED]}
-    print(header("verify", here))
+    print(header("netdsl_verify", here))
     labels = read_labels(HELD_OUT_LABELS, asked.labels)
     if not labels:
         print(f"# no labels in {asked.labels}: drawn layouts only")
@@ -65,7 +65,7 @@ def main() -> None:
     milliseconds = 1000 * float(np.median(seconds))
     print(f"# {len(scored)} programs on {asked.count} images; median {milliseconds:.1f} ms each")
     found = {"environment": here, "columns": head, "rows": rows, "median_ms": milliseconds}
-    save(asked.out, "verify", found)
+    save(asked.out, "netdsl_verify", found)
 
 
 if __name__ == "__main__":
