@@ -2,22 +2,25 @@ import base64
 import csv
 import io
 import json
-import math
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.toys import BAR
 
 from fabsight.images import save_png
-from fabsight.report import gallery, markup, pictures
-from fabsight.report.charts import axis, histogram, interval
-from fabsight.report.markup import escape, table
-from fabsight.report.tables import csv_bytes, read_csv
-from fabsight.reporting import report
-from fabsight.task import FabsightError
+from fabsight.report import gallery, pictures
+from fabsight.report.entries import CONFIRMED, DOUBTFUL
+from fabsight.report.markup import escape
+from fabsight.report.tables import csv_bytes
+from fabsight.reporting import RUNS_OF, report
+from fabsight.task import FabsightError, TableView
 
 EVIL = "\"><img src=x onerror=alert(1)><script>alert('x')</script>&amp;\x1b[2J"
 
@@ -47,13 +50,15 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.tags, self.attributes, self.text, self.open = [], [], "", []
+        self.tags, self.elements, self.attributes, self.text, self.open = [], [], [], "", []
+        self.caption, self.columns = "", {}  # of each table: its caption -> its heads
         self.feed(text)
         self.close()
         assert self.open == []
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
+        self.elements.append((tag, attrs))
         self.attributes += [(tag, name, value) for name, value in attrs]
         if tag not in self.EMPTY:
             self.open.append(tag)
@@ -63,6 +68,15 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         self.text += data
+        if "caption" in self.open:
+            self.caption = data
+            self.columns[data] = []
+        elif "thead" in self.open and self.caption:
+            heads = self.columns[self.caption]
+            if self.open[-1] == "span":
+                heads[-1] += data
+            else:
+                heads.append(data)
 
 
 def page_of(run):
@@ -132,7 +146,7 @@ def test_failures_and_low_checks_come_first_and_are_counted(tmp_path):
     names = [v for tag, n, v in page.attributes if (tag, n) == ("article", "data-name")]
     assert names == ["broken.png", "poor.png", "good.png"]
     assert "read x: broken; copy it again" in page.text
-    assert re.search(r"failed\s*1", page.text)
+    assert re.search(r"no answer\s*1", page.text)
 
 
 def test_what_many_inputs_leave_out_is_said_and_the_page_stays_small(tmp_path, monkeypatch):
@@ -160,18 +174,13 @@ def test_a_noisy_picture_is_as_small_as_the_budget_says(tmp_path, edge_px):
     rng = np.random.default_rng(0)
     grey = np.clip(rng.normal(110, 25, (720, 720, 1)), 0, 255).astype(np.uint8)
     save_png(tmp_path / "n.png", np.repeat(grey, 3, axis=2))
-    uri = pictures.data_uri(tmp_path / "n.png", edge_px)
+    uri, size = pictures.data_uri(tmp_path / "n.png", edge_px)
+    assert size == (edge_px, edge_px)
     assert len(uri) < 0.8 * edge_px**2
 
 
-def test_a_table_too_long_for_the_page_says_so(monkeypatch):
-    monkeypatch.setattr(markup, "MAX_TABLE_ROWS", 3)
-    text = table(["a"], [{"a": i} for i in range(5)])
-    assert text.count("<tr>") == 4
-    assert "The first 3 of 5 rows" in text
-
-
-def test_several_runs_make_one_page(tmp_path):
+def test_a_demos_runs_make_one_page(tmp_path):
+    (tmp_path / RUNS_OF).touch()
     write_run(tmp_path / "bar", [result("a.png", task="bar")])
     write_run(tmp_path / "shade", [result("b.png", task="shade"), failure("c.png")])
     page = page_of(tmp_path)
@@ -181,14 +190,119 @@ def test_several_runs_make_one_page(tmp_path):
     assert [row["path"] for row in rows] == ["a.png", "b.png", "c.png"]
 
 
-def test_measurements_are_shown_with_their_distributions(tmp_path):
+VIEW = TableView({"cd": "CD", "cd_se": "CD error", "id": "id"}, ("cd",), by="kind")
+
+
+def measured(folder, rows, view=VIEW):
+    """The page of a run with a table of measurements."""
+    run = write_run(folder, [result(f"/lot/{name}.png", task="bar") for name in "ab"])
+    (run / "tables").mkdir(exist_ok=True)
+    (run / "tables" / "bar_widths.csv").write_bytes(csv_bytes(rows))
+    return Page(report(run, tasks={"bar": replace(BAR, views={"widths": view})}).read_text())
+
+
+def test_measurements_begin_with_what_a_person_decides_by(tmp_path):
+    rows = [
+        {"input": "a.png", "id": f"W{i}", "kind": "wire", "depth_px": None, "cd_px": 8.0 + i / 7,
+         "cd_nm": 20.0 + i, "cd_se_px": 0.1, "cd_se_nm": 0.25, "edge": "mid"}
+        for i in range(20)
+    ]  # fmt: skip
+    rows += [{"input": "a.png", "id": "none", "kind": "wire", "cd_px": None}]
+    page = measured(tmp_path, rows)
+    assert page.columns["measurements: wire, in nm"] == ["CD nm", "CD error nm", "id"]
+    assert "21 rows, 20 with a measurement" in page.text
+    assert "edge mid" in page.text  # what is the same in every row is said once
+    assert "depth" not in page.text
+    assert "mean 29.5 nm · n 20 · 3 sigma 17.7 nm" in page.text
+    assert ("a", "href", "./tables/bar_widths.csv") in page.attributes
+
+
+def test_inputs_with_and_without_scale_share_no_column(tmp_path):
+    rows = [{"input": "a.png", "kind": "wire", "cd_px": 8.0, "cd_nm": 20.0 + i} for i in range(9)]
+    rows += [{"input": "b.png", "kind": "wire", "cd_px": 8.0 + i, "cd_nm": None} for i in range(9)]
+    rows += [{"input": "b.png", "kind": "via", "cd_px": 3.0, "cd_nm": None}]
+    page = measured(tmp_path, rows)
+    assert page.columns["measurements: wire, in nm"] == ["CD nm"]
+    assert page.columns["measurements: wire, in px, scale not known"] == ["CD px"]
+    assert "measurements: via, in px, scale not known" in page.columns
+
+
+def test_each_input_has_its_own_mean(tmp_path):
+    rows = [{"input": f"{n}.png", "cd_nm": mean + i} for n, mean in (("a", 20.0), ("b", 30.0))
+            for i in range(5)]  # fmt: skip
+    page = measured(tmp_path, rows, TableView({"cd": "CD"}, ("cd",)))
+    assert page.columns["CD per input"][:4] == ["input", "mean nm", "3 sigma nm", "least nm"]
+    assert re.search(r"a\.png22\.04\.7.*b\.png32\.04\.7", page.text)
+    assert page.tags.count("figure") == 2  # CD and check: nobody decides by the others
+
+
+def test_a_task_that_is_not_known_still_has_its_tables(tmp_path):
     run = write_run(tmp_path, [result("a.png")])
     (run / "tables").mkdir()
-    rows = [{"input": "a.png", "cd_nm": 20.0 + i / 7} for i in range(20)]
-    (run / "tables" / "toy_wires.csv").write_bytes(csv_bytes(rows))
+    (run / "tables" / "toy_wires.csv").write_bytes(csv_bytes([{"input": "a.png", "cd_nm": 20.5}]))
     page = page_of(run)
     assert "toy wires" in page.text
-    assert re.search(r"cd, nm\s*median 21.36 nm", page.text)
+    assert page.columns["measurements: in nm"] == ["cd nm"]
+
+
+def test_files_are_named_without_their_folders(tmp_path):
+    rows = [result("/lot 1/wafer/1.png"), result("/lot 2/wafer/1.png"), failure("/lot 2/2.png")]
+    rows[2]["error"] = "read image: /lot 2/2.png: broken"
+    page = page_of(write_run(tmp_path, rows))
+    assert "/lot" not in page.text.replace("lot 1/wafer", "").replace("lot 2/wafer", "")
+    assert "lot 2/wafer/1.png" in page.text
+    assert "read image: 2.png: broken" in page.text
+    assert "/lot 2/2.png" in [v for _, n, v in page.attributes if n == "title"]
+
+
+def test_every_link_leads_somewhere_and_ids_are_unique(tmp_path, monkeypatch):
+    monkeypatch.setattr(gallery, "budget", lambda _: pictures.Budget(16, 3))
+    run = write_run(tmp_path, [result(f"{i}.png", i / 20) for i in range(20)] + [failure("x.png")])
+    page = page_of(run)
+    ids = [value for _, name, value in page.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    links = {v[1:] for _, n, v in page.attributes if n == "href" and v.startswith("#")}
+    assert links <= set(ids)
+    assert {f"input-0-{i}" for i in range(10)} <= set(ids)
+
+
+def test_pictures_words_and_headings_serve_those_who_do_not_see_colours(tmp_path):
+    save_png(tmp_path / "o.png", np.zeros((9, 18, 3), np.uint8))
+    files = {"overlay": "o.png", "input": "o.png"}
+    page = page_of(write_run(tmp_path, [result("a.png", 0.3, files=files), result("b.png")]))
+    images = [dict(attrs) for tag, attrs in page.elements if tag == "img"]
+    assert [image["alt"] for image in images] == [
+        "a.png: input", "a.png: answer drawn over the input"
+    ]  # fmt: skip
+    assert all((i["width"], i["height"], i["decoding"]) == ("18", "9", "async") for i in images)
+    assert "0.30 contradicted" in page.text
+    assert "0.90 confirmed" in page.text
+    levels = [int(tag[1]) for tag in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(below - above <= 1 for above, below in pairwise(levels))
+    scrolled = [dict(a) for t, a in page.elements if dict(a).get("class") == "scroll"]
+    assert scrolled
+    assert all(s["role"] == "region" and s["aria-label"] for s in scrolled)
+
+
+def test_the_guide_says_the_thresholds_and_what_the_task_says(tmp_path):
+    task = replace(BAR, guide={"Overlay": "Green is the bar."})
+    (write_run(tmp_path, [result("a.png", task="bar")]) / "batch.json").write_text(
+        json.dumps({"version": "9.9", "settings": {"model": "m", "context": {"threshold": 90.0}}})
+    )
+    text = Page(report(tmp_path, tasks={"bar": task}).read_text()).text
+    assert f"From {CONFIRMED:.2f} this page says confirmed, from {DOUBTFUL:.2f} doubtful" in text
+    assert "Green is the bar." in text
+    assert "bar: model m · threshold 90 (changed) · made by fabsight 9.9" in text
+
+
+def test_seconds_come_from_the_sidecar_if_it_fits(tmp_path):
+    run = write_run(tmp_path, [result("a.png"), result("b.png")])
+    assert "median time" not in page_of(run).text
+    (run / "timings.jsonl").write_text('{"seconds": 0.25}\n{"seconds": 0.75}\n')
+    assert re.search(r"median time\s*0\.500 s", page_of(run).text)
+    (run / "timings.jsonl").write_text('{"seconds": 0.25}\n')
+    assert "median time" not in page_of(run).text
 
 
 @pytest.mark.parametrize("rows", [[], [failure("a")], [result("a"), result("b")]])
@@ -206,9 +320,36 @@ def test_a_damaged_run_is_refused_with_the_line(tmp_path, content, said):
         report(tmp_path)
 
 
-def test_a_folder_that_is_no_run_is_refused(tmp_path):
+def test_a_folder_that_is_no_run_is_refused_and_left_as_it_is(tmp_path):
     with pytest.raises(FabsightError, match="give a folder that"):
         report(tmp_path)
+    write_run(tmp_path / "mine", [result("a.png")])
+    with pytest.raises(FabsightError, match=r"such as .*mine"):
+        report(tmp_path)  # it only holds a run
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_page_written_elsewhere_links_back(tmp_path):
+    run = write_run(tmp_path / "run", [result("a.png", files={"gds": "a b.gds"})])
+    (tmp_path / "pages").mkdir()
+    for out, name in (("pages", "report"), ("pages/lot 7.html", "lot 7")):
+        written = report(run, tmp_path / out)
+        assert written == tmp_path / "pages" / f"{name}.html"
+        page = Page(written.read_text())
+        links = [v for _, n, v in page.attributes if n == "href" and v.startswith(".")]
+        assert "./../run/a%20b.gds" in links
+        assert all((written.parent / unquote(v)).exists() for v in links if v.endswith("csv"))
+    assert [path.name for path in run.iterdir()] == ["results.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("out", "said"), [("none", "ends in .html"), ("none/a.html", "check that the folder exists")]
+)
+def test_a_page_that_cannot_be_written_is_refused(tmp_path, out, said):
+    run = write_run(tmp_path / "run", [result("a.png")])
+    with pytest.raises(FabsightError, match=said):
+        report(run, tmp_path / out)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 # ---- evaluation
@@ -239,67 +380,7 @@ def test_an_evaluation_shows_floors_intervals_and_the_worst_first(tmp_path):
     names = [v for tag, n, v in page.attributes if (tag, n) == ("article", "data-name")]
     assert names[:3] == ["bad.png", "0.png", "1.png"]
     assert len(names) == 10
-    assert "0.4 to 0.5" in page.text
-    assert "sd 0.3" in page.text
+    assert "0.400 to 0.500" in page.text
+    assert "median 0.450 · n 21 · 0.000 to 0.950" in page.text
     assert "f1: " not in str(page.attributes)  # a corpus metric has no value for one example
     assert {v for _, n, v in page.attributes if n == "class"} >= {"floor", "whisker", "dot"}
-
-
-# ---- pieces
-
-
-@given(st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), max_size=40))
-def test_a_histogram_shows_every_finite_value_once(values):
-    text = histogram("x", values)
-    finite = [v for v in values if math.isfinite(v)]
-    if not finite:
-        assert text == ""
-        return
-    counts = [int(n) for n in re.findall(r"<title>[^<]*: (\d+)</title>", text)]
-    assert sum(counts) == len(finite)
-    Page(text)
-
-
-@given(st.floats(-1e30, 1e30, allow_subnormal=False), st.floats(-1e30, 1e30, allow_subnormal=False))
-def test_axes_hold_their_values(a, b):
-    low, high = sorted((a, b))
-    first, last, step = axis(low, high)
-    slack = 1e-6 * max(abs(low), abs(high), step)
-    assert first <= low + slack
-    assert last >= high - slack
-    assert step > 0
-
-
-def test_a_strip_is_drawn_for_shares_only():
-    assert "rect" in interval(0.5, (0.4, 0.6), 0.2)
-    assert interval(4.2, None, None) == ""
-
-
-@given(
-    st.lists(
-        st.fixed_dictionaries(
-            {
-                "a": st.text(st.characters(exclude_categories=["Cs", "Cc"])),
-                "b": st.floats(-1e6, 1e6),
-            }
-        ),
-        min_size=1,
-    )
-)
-def test_a_csv_reads_back_and_never_as_a_formula(tmp_path_factory, rows):
-    path = tmp_path_factory.mktemp("csv") / "t.csv"
-    path.write_bytes(csv_bytes(rows))
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            text = row["a"]
-            assert text[:1] not in "=@" or text == ""
-    assert [row["b"] for row in read_csv(path)] == [row["b"] for row in rows]
-
-
-def test_a_preview_keeps_small_images_and_bounds_large_ones():
-    from fabsight.task import Image
-
-    small = np.arange(48, dtype=np.uint8).reshape(6, 8)
-    assert np.array_equal(pictures.preview(Image(small))[..., 0], small)
-    large = np.zeros((500, 4096), np.uint16)
-    assert pictures.preview(Image(large)).shape == (125, 1024, 3)

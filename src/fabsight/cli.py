@@ -204,7 +204,13 @@ def vary(
 @app.command()
 @guarded
 def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A folder predict or evaluate wrote.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A folder predict, evaluate or demo wrote.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="FILE.html, or a folder, instead of RUN/report.html."),
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
@@ -212,7 +218,7 @@ def report(
     from fabsight.reporting import report
 
     console = Console(json, quiet)
-    page = report(run)
+    page = report(run, out)
     console.emit({"report": page})
     console.say(str(page))
     return 0

@@ -8,10 +8,10 @@ from fabsight.commands.answering import Request, job_of, predict_into
 from fabsight.commands.console import OK, SOME_FAILED, Console
 from fabsight.commands.tasks import all_tasks
 from fabsight.inputs import find_inputs
-from fabsight.reporting import report
+from fabsight.reporting import RUNS_OF, report
 from fabsight.task import FabsightError
 
-MARK = ".fabsight-demo"
+MARK = RUNS_OF
 
 
 def demo(out: Path, console: Console) -> int:

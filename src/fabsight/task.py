@@ -163,6 +163,24 @@ Row: TypeAlias = dict[str, float]
 
 
 @dataclass(frozen=True)
+class TableView:
+    """How a person reads one of a task's tables; the CSV files have every column all the same.
+
+    A column that the table has in several units is named without: `cd` for cd_px and cd_nm.
+
+    Attributes:
+        first: Columns that stand first, in order, and what their heads say. A row without a number
+            in any of them is left to the CSV file.
+        charted: Those of `first` whose distribution a person decides by.
+        by: A column that tells kinds of rows apart; each kind is shown by itself.
+    """
+
+    first: Mapping[str, str] = field(default_factory=dict)
+    charted: Sequence[str] = ()
+    by: str = ""
+
+
+@dataclass(frozen=True)
 class Task(Generic[A, C]):
     """Everything the verbs need to know about one kind of question: plain functions.
 
@@ -188,6 +206,9 @@ class Task(Generic[A, C]):
         tables: Name -> rows of measurements (dicts) of an answer, for CSV and reports.
         uses: What of a question, beside images and context, can change an answer: "text", "golden",
             "shots". A person who gives what is not used is told so.
+        views: Name of a table -> how a person reads it.
+        guide: What a reader of a report must know: subject -> a sentence or two on what is drawn,
+            what the check compares, which conventions hold, what is not judged.
     """
 
     name: str
@@ -211,6 +232,8 @@ class Task(Generic[A, C]):
         default_factory=dict
     )
     uses: frozenset[Literal["text", "golden", "shots"]] = frozenset()
+    views: Mapping[str, TableView] = field(default_factory=dict)
+    guide: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def headline(self) -> str:

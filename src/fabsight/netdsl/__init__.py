@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from fabsight.netdsl import language
 from fabsight.netdsl.checking import verify
 from fabsight.netdsl.exports import EXPORTS, IMPORTS
+from fabsight.netdsl.guide import GUIDE, VIEWS
 from fabsight.netdsl.language import Program
 from fabsight.netdsl.metrology import measure
 from fabsight.netdsl.overlay import draw
@@ -51,4 +52,6 @@ TASK: Task[Program, LayoutSettings] = Task(
     exports=EXPORTS,
     imports=IMPORTS,
     tables={"metrology": measure},
+    views=VIEWS,
+    guide=GUIDE,
 )

@@ -2,38 +2,115 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from fabsight.report.grids import quantity
 from fabsight.report.markup import element, escape, number
 
-WIDTH, HEIGHT = 260, 110
-LEFT, RIGHT, TOP, BOTTOM = 6, 6, 10, 22
+WIDTH, HEIGHT = 400, 150
+LEFT, RIGHT, TOP, BOTTOM = 8, 8, 14, 24
 MOST_BINS, FEWEST_BINS = 32, 6
+FEWEST_VALUES = 5  # fewer are said, not drawn
 
 
-def histogram(title: str, values: Sequence[float], unit: str = "") -> str:
-    """A figure: how the values are distributed, with the median marked; "" without values.
+@dataclass(frozen=True)
+class Guides:
+    """What is drawn over the bars of a histogram.
+
+    Attributes:
+        middle: A full line: the mean or the median.
+        sides: Broken lines: limits, thresholds.
+        bounds: The axis, None for what holds the values.
+    """
+
+    middle: float | None = None
+    sides: Sequence[float] = ()
+    bounds: tuple[float, float] | None = None
+
+
+NO_GUIDES = Guides()
+
+
+def histogram(title: str, values: Sequence[float], caption: str, guides: Guides = NO_GUIDES) -> str:
+    """A figure: how the values are distributed; "" without values.
 
     Values that are not finite are left out and counted in the caption.
     """
     known = np.asarray([v for v in values if math.isfinite(v)], np.float64)
     if known.size == 0:
         return ""
-    low, high, step = axis(float(known.min()), float(known.max()))
+    low, high, step = axis(*(guides.bounds or (float(known.min()), float(known.max()))))
     edges = np.linspace(low, high, _bins(known, high - low) + 1)
     counts, _ = np.histogram(np.clip(known, low, high), edges)  # `axis` may round inwards
     marks = _bars(counts, edges, low, high) + _ticks(low, high, step)
-    median = float(np.median(known))
-    x = _x(median, low, high)
-    marks += _tag("line", class_="median", x1=x, x2=x, y1=TOP - 6, y2=HEIGHT - BOTTOM)
+    marks += "".join(_upright(side, "side", low, high) for side in guides.sides)
+    marks += "" if guides.middle is None else _upright(guides.middle, "middle", low, high)
     left_out = f", {len(values) - known.size} without a value" * (known.size < len(values))
-    spread = f"sd {number(float(known.std(ddof=1)))}" if known.size > 1 else "one value"
-    caption = f"median {number(median)}{' ' * bool(unit)}{unit} · {spread} · n {known.size}"
     label = f"{title}: {caption}{left_out}"
     picture = element("svg", marks, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=label)
-    head = element("strong", escape(title)) + element("span", escape(caption + left_out))
+    return figure(title, caption + left_out, picture)
+
+
+def figure(title: str, caption: str, picture: str = "") -> str:
+    """A picture under its title and what it says in words."""
+    head = element("strong", escape(title)) + element("span", escape(caption))
     return element("figure", element("figcaption", head) + picture, class_="chart")
+
+
+def spread_chart(title: str, values: Sequence[float], unit: str = "") -> str:
+    """A histogram with mean and mean +- 3 sigma marked, and said with n, least and most.
+
+    Of fewer than 5 values only what is said.
+    """
+    found = Spread.of(values)
+    if found is None:
+        return ""
+    caption = f"mean {quantity(found.mean, unit)} · n {found.count}"
+    if found.count > 1:
+        least, most = quantity(found.least, unit), quantity(found.most, unit)
+        caption += f" · 3 sigma {quantity(found.three_sigma, unit)} · {least} to {most}"
+    if found.count < FEWEST_VALUES:
+        return figure(title, caption)
+    sides = (found.mean - found.three_sigma, found.mean + found.three_sigma)
+    return histogram(title, values, caption, Guides(found.mean, sides))
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean, 3 sigma (of the sample, n - 1; NaN of one value), count, least and most of values."""
+
+    mean: float
+    three_sigma: float
+    count: int
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread | None":
+        """The spread of the finite values; None without any."""
+        known = np.asarray([v for v in values if math.isfinite(v)], np.float64)
+        if known.size == 0:
+            return None
+        sigma = float(known.std(ddof=1)) if known.size > 1 else math.nan
+        ends = float(known.min()), float(known.max())
+        return cls(float(known.mean()), 3 * sigma, int(known.size), *ends)
+
+
+def span(spread: Spread, bounds: tuple[float, float]) -> str:
+    """A strip on a common axis: a bar from least to most, a dot at the mean."""
+    width, height, middle = 160, 18, 9
+    low, high = bounds
+    scale = width / ((high - low) or 1.0)
+    least, mean, most = ((v - low) * scale for v in (spread.least, spread.mean, spread.most))
+    marks = _tag("line", class_="track", x1=0, x2=width, y1=middle, y2=middle)
+    bar = max(most - least, 1.0)
+    marks += _tag("rect", class_="bar", x=least, y=middle - 3, width=bar, height=6, rx=2)
+    marks += _tag("circle", class_="dot", cx=mean, cy=middle, r=4)
+    return element(
+        "svg", marks, viewBox=f"-5 0 {width + 10} {height}", class_="strip", aria_hidden="true"
+    )
 
 
 def interval(
@@ -77,6 +154,14 @@ def axis(low: float, high: float) -> tuple[float, float, float]:
     digits = max(0, 3 - math.floor(math.log10(step)))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return round(first * step, digits), round(last * step, digits), round(step, digits)
+
+
+def _upright(value: float, name: str, low: float, high: float) -> str:
+    """A line at a value, "" where the axis does not reach it."""
+    if not low <= value <= high:
+        return ""
+    x = _x(value, low, high)
+    return _tag("line", class_=name, x1=x, x2=x, y1=TOP - 8, y2=HEIGHT - BOTTOM)
 
 
 def _bins(known: np.ndarray, span: float) -> int:

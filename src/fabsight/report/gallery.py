@@ -1,42 +1,46 @@
-"""Cards of a run: input beside overlay, check, warnings, the answer's text, files."""
+"""Cards of a run: input beside overlay, what the check says, warnings, the answer's text, files."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
-from fabsight.report.markup import element, escape, link, number, section
+from fabsight.report.entries import NO_ANSWER, Entry, Place
+from fabsight.report.markup import element, escape, number, section
 from fabsight.report.pictures import Budget, budget, picture
 
-GOOD, DOUBTFUL = 0.8, 0.5  # how the score is coloured; its number is always beside it
 LONGEST_TEXT = 20_000
 MOST_FAILED = 48  # cards without a picture; the list above them says how many there are
-MOST_EVIDENCE = 6
 HIDDEN_FILES = ("input", "overlay")
 
 
-def gallery(
-    run: Path, folder: Path, rows: Sequence[Mapping[str, Any]], head: tuple[str, int]
-) -> str:
-    """The cards of the run in run/folder, those that need a look first: failures, low checks.
+def chosen(entries: Sequence[Entry], count: int) -> tuple[list[Entry], Budget]:
+    """The entries that get a card, what needs a look first, and how large their pictures may be.
 
-    `head` is the section's name and how many inputs the whole page shows. Pictures shrink with
-    their number and cards beyond the page's budget are left out, which the section's note says.
+    `count` is how many inputs the whole page shows. Pictures shrink with their number; cards beyond
+    the page's budget are left out.
     """
-    name, count = head
     whole = budget(count)
-    fit = Budget(whole.edge_px, max(1, whole.count * len(rows) // max(count, 1)))
-    order = sorted(range(len(rows)), key=lambda i: (_score(rows[i]), i))
-    failed = sum(_score(row) < 0 for row in rows)
-    shown = order[: min(failed, MOST_FAILED)] + order[failed : failed + fit.count]
-    cards = "".join(card(run, folder, rows[i], i, fit) for i in shown)
-    note = "Input left, answer drawn over it right. Failures and the lowest checks come first."
-    if len(shown) < len(rows):
+    fit = Budget(whole.edge_px, max(1, whole.count * len(entries) // max(count, 1)))
+    order = sorted(entries, key=urgency)
+    failed = sum(entry.verdict is NO_ANSWER for entry in order)
+    return order[: min(failed, MOST_FAILED)] + order[failed : failed + fit.count], fit
+
+
+def urgency(entry: Entry) -> tuple[int, float, int]:
+    """What entries are ordered by: failures, empty answers, then the lowest check first."""
+    return min(entry.verdict.rank, 2), entry.score or 0.0, entry.index
+
+
+def gallery(place: Place, cards: Sequence[Entry], fit: Budget, title: str, count: int) -> str:
+    """The section of the cards; its note says when only some of `count` inputs have one."""
+    note = "Left the input, right the answer drawn over it. What needs a look comes first."
+    if len(cards) < count:
         note += (
-            f" {len(shown):,} of {len(rows):,} inputs are shown here so that the page stays "
+            f" {len(cards):,} of {count:,} inputs are shown here so that the page stays "
             "small; all are in the tables and in the run folder."
         )
-    grid = element("div", cards, class_="gallery")
-    return section(name, (toolbar() + grid) if cards else "", name.lower().replace(" ", "-"), note)
+    drawn = "".join(card(place, entry, order, fit) for order, entry in enumerate(cards))
+    grid = element("div", drawn, class_="gallery")
+    identifier = title.lower().replace(" ", "-")
+    return section(title, (toolbar() + grid) if cards else "", identifier, note)
 
 
 def toolbar() -> str:
@@ -44,7 +48,7 @@ def toolbar() -> str:
     sorts = "".join(
         element("button", label, type="button", data_sort=by, aria_pressed=pressed)
         for by, label, pressed in (
-            ("score", "lowest check", "true"),
+            ("urgency", "lowest check", "true"),
             ("order", "as given", "false"),
             ("name", "name", "false"),
         )
@@ -64,57 +68,53 @@ def toolbar() -> str:
     )
 
 
-def card(run: Path, folder: Path, row: Mapping[str, Any], index: int, fit: Budget) -> str:
-    """One input: pictures, name, score, what is wrong, evidence, text and files."""
-    name = Path(str(row["path"])).name
-    files = {k: (folder / f).as_posix() for k, f in (row.get("files") or {}).items()}
+def card(place: Place, entry: Entry, order: int, fit: Budget, said: Sequence[str] = ()) -> str:
+    """One input: pictures, name, verdict, what is wrong, text and files.
+
+    `order` is its place among the cards; `said` stands first.
+    """
+    row = entry.row
+    files = {k: (entry.folder / f).as_posix() for k, f in (row.get("files") or {}).items()}
     pictures = [
         shown
-        for key, what in (("input", "input"), ("overlay", "answer over input"))
-        if key in files and (shown := picture(run, files[key], fit.edge_px, f"{name}: {what}"))
+        for key, what in (("input", "input"), ("overlay", "answer drawn over the input"))
+        if key in files
+        and (shown := picture(place.run, files[key], fit.edge_px, f"{entry.name}: {what}"))
     ]
     pair = element("div", "".join(pictures), class_="pair" if len(pictures) == 2 else "pair single")
-    title = element("span", escape(name), class_="name", title=str(row["path"])) + _badge(row)
-    parts = [element("div", title, class_="title")]
-    if row["error"]:
-        parts.append(element("p", escape(row["error"]), class_="bad"))
+    name = element("h3", escape(entry.name), class_="name", title=str(row["path"]))
+    parts = [element("div", name + badge(entry), class_="title")]
+    parts += [element("p", escape(line)) for line in said]
+    if entry.error:
+        parts.append(element("p", escape(entry.error), class_="bad"))
     parts += [element("p", escape(w), class_="warn") for w in row.get("warnings", ())]
-    parts += [_facts(row), _text(row.get("text") or ""), _files(files)]
+    parts += [element("p", escape(fact), class_="facts") for fact in _facts(entry)]
+    parts += [_text(row.get("text") or ""), _files(place, files)]
     body = element("div", "".join(parts), class_="body")
     return element(
         "article",
         (pair if pictures else "") + body,
+        id=entry.anchor,
         class_="card",
-        data_name=name,
-        data_score=repr(_score(row)),
-        data_order=index,
+        data_name=entry.name,
+        data_urgency=order,
+        data_order=entry.index,
     )
 
 
-def _score(row: Mapping[str, Any]) -> float:
-    """What cards are ordered by: a failure comes before every score."""
-    check = row.get("check")
-    return -1.0 if row["error"] or check is None else float(check["score"])
+def badge(entry: Entry) -> str:
+    """The verdict in words, with the score where there is one."""
+    score = "" if entry.score is None or entry.error else f"{entry.score:.2f} "
+    said = f"{score}{entry.verdict.word}"
+    return element("span", said, class_=f"score {entry.verdict.tone}")
 
 
-def _badge(row: Mapping[str, Any]) -> str:
-    score = _score(row)
-    if score < 0:
-        return element("span", "failed", class_="score bad")
-    tone = "good" if score >= GOOD else "warn" if score >= DOUBTFUL else "bad"
-    return element("span", f"check {score:.2f}", class_=f"score {tone}")
-
-
-def _facts(row: Mapping[str, Any]) -> str:
-    scale = row.get("scale") or {}
-    check = row.get("check") or {}
-    facts = [
-        f"{name.replace('_', ' ')} {number(value)}"
-        for name, value in list(check.get("evidence", {}).items())[:MOST_EVIDENCE]
-    ]
-    if scale.get("nm_per_px"):
-        facts.append(f"{number(float(scale['nm_per_px']))} nm/px ({scale.get('source', '')})")
-    return element("p", escape(" · ".join(facts)), class_="facts") if facts else ""
+def _facts(entry: Entry) -> list[str]:
+    """What the check says in words, and the scale."""
+    match entry.row.get("scale"):
+        case {"nm_per_px": float() | int() as size, "source": source}:
+            return [*entry.remarks, f"{number(size)} nm/px ({source})"]
+    return entry.remarks
 
 
 def _text(text: str) -> str:
@@ -125,9 +125,9 @@ def _text(text: str) -> str:
     if lines == 1 and len(text) <= 200:
         return element("p", escape(text))
     summary = element("summary", f"answer, {lines} lines")
-    return element("details", summary + element("pre", escape(shown)))
+    return element("details", summary + element("pre", escape(shown), tabindex="0"))
 
 
-def _files(files: Mapping[str, str]) -> str:
-    links = [link(path, name) for name, path in files.items() if name not in HIDDEN_FILES]
+def _files(place: Place, files: Mapping[str, str]) -> str:
+    links = [place.link(path, name) for name, path in files.items() if name not in HIDDEN_FILES]
     return element("p", " ".join(links), class_="files") if links else ""

@@ -9,13 +9,10 @@ import base64
 import hashlib
 import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
-
-MAX_TABLE_ROWS = 5_000
-LONG_TEXT = 48  # characters; longer cells wrap
 
 
 def escape(text: object) -> str:
@@ -48,7 +45,7 @@ def link(relative: str, text: str) -> str:
     >>> link("a b/javascript:x.gds", "gds")
     '<a href="./a%20b/javascript%3Ax.gds">gds</a>'
     """
-    return element("a", escape(text), href="./" + quote(relative))
+    return element("a", escape(text), href="./" + quote(relative.removeprefix("./")))
 
 
 def number(value: Any) -> str:
@@ -73,60 +70,6 @@ def number(value: Any) -> str:
 def is_number(value: Any) -> bool:
     """Whether a cell is a number to compute with (True and None are not)."""
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    """A table that sorts when its heads are clicked; what exceeds the page's limit is said."""
-    shown = rows[:MAX_TABLE_ROWS]
-    numeric = {c for c in columns if any(is_number(row.get(c)) for row in shown)}
-    decimals = {c: _decimals([row.get(c) for row in shown]) for c in numeric}
-    head = "".join(
-        element(
-            "th",
-            element("button", escape(c.replace("_", " ")), type="button"),
-            scope="col",
-            class_="num" if c in numeric else "text",
-        )
-        for c in columns
-    )
-    body = "".join(
-        element("tr", "".join(_cell(row.get(c), decimals.get(c)) for c in columns)) for row in shown
-    )
-    note = ""
-    if len(rows) > len(shown):
-        note = element(
-            "p",
-            f"The first {len(shown):,} of {len(rows):,} rows; the CSV file has all.",
-            class_="note",
-        )
-    grid = element(
-        "table", f"<thead>{element('tr', head)}</thead><tbody>{body}</tbody>", class_="sortable"
-    )
-    return element("div", grid, class_="scroll", tabindex="0") + note
-
-
-def _cell(value: Any, decimals: str | None) -> str:
-    """A cell; `decimals` is the format of a column of numbers, None of a column of text."""
-    if decimals is None:
-        text = number(value)
-        return element("td", escape(text), class_="long" if len(text) > LONG_TEXT else False)
-    if not is_number(value):
-        return element("td", escape(number(value)), class_="num", data_key="")
-    text = format(value, decimals) if isinstance(value, float) else str(value)
-    return element("td", escape(text), class_="num", data_key=repr(float(value)))
-
-
-def _decimals(column: Sequence[Any]) -> str:
-    """One format for a column, so that points line up: four digits of its largest number.
-
-    >>> _decimals([9.41, 10.4, None]), _decimals([0.5]), _decimals([20000.0]), _decimals([1e-7])
-    ('.2f', '.4f', '.0f', '.3g')
-    """
-    sizes = [abs(v) for v in column if isinstance(v, float) and math.isfinite(v)]
-    largest = max(sizes, default=0.0)
-    if 0 < largest < 1e-3 or largest >= 1e9:
-        return ".3g"
-    return f".{min(max(3 - math.floor(math.log10(largest or 1)), 0), 4)}f"
 
 
 def section(title: str, content: str, identifier: str, note: str = "") -> str:

@@ -58,12 +58,22 @@
         show();
       });
     });
+    const reveal = () => {
+      const wanted = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+      if (!wanted || !gallery.contains(wanted)) return;
+      find.value = "";
+      state.page = Math.floor(all(".card", gallery).indexOf(wanted) / PER_PAGE);
+      show();
+      wanted.scrollIntoView();
+    };
+    addEventListener("hashchange", reveal);
     all("button[data-step]", toolbar).forEach((button) => {
       button.addEventListener("click", () => { state.page += Number(button.dataset.step); show(); });
     });
     find.addEventListener("input", () => { state.page = 0; show(); });
     toolbar.hidden = false;
     show();
+    reveal();
   });
 
   const box = document.createElement("dialog");
@@ -71,11 +81,14 @@
   box.append(large);
   document.body.append(box);
   box.addEventListener("click", () => box.close());
-  document.addEventListener("click", (event) => {
-    if (event.target.matches(".card img")) {
-      large.src = event.target.src;
-      large.alt = event.target.alt;
-      box.showModal();
-    }
-  });
+  const enlarge = (event) => {
+    if (!event.target.matches(".card img")) return;
+    if (event.type === "keydown" && event.key !== "Enter") return;
+    large.src = event.target.src;
+    large.alt = event.target.alt;
+    box.showModal();
+  };
+  all(".card img").forEach((image) => { image.tabIndex = 0; });
+  document.addEventListener("click", enlarge);
+  document.addEventListener("keydown", enlarge);
 })();

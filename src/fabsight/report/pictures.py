@@ -63,8 +63,11 @@ def preview(image: Image, edge_px: int = PREVIEW_PX) -> Picture:
     return np.asarray(cv2.resize(shown, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def data_uri(path: Path, edge_px: int) -> str:
-    """The picture, at most `edge_px` on its longest side: PNG of few colours, else JPEG."""
+def data_uri(path: Path, edge_px: int) -> tuple[str, tuple[int, int]]:
+    """The picture, at most `edge_px` on its longest side, and its width and height.
+
+    PNG where it has few colours, else JPEG.
+    """
     from PIL import Image as PILImage
 
     from fabsight.images import read
@@ -77,7 +80,8 @@ def data_uri(path: Path, edge_px: int) -> str:
     else:  # a noisy photograph takes three times the bytes and thirty times the time as PNG
         small.save(data, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     kind = "png" if drawn else "jpeg"
-    return f"data:image/{kind};base64,{base64.b64encode(data.getvalue()).decode()}"
+    coded = base64.b64encode(data.getvalue()).decode()
+    return f"data:image/{kind};base64,{coded}", small.size
 
 
 def picture(run: Path, relative: str, edge_px: int, alt: str) -> str:
@@ -85,5 +89,6 @@ def picture(run: Path, relative: str, edge_px: int, alt: str) -> str:
     path = (run / relative).resolve()
     if not (path.is_file() and path.is_relative_to(run.resolve())):
         return ""
-    shown = element("img", src=data_uri(path, edge_px), alt=alt, loading="lazy")
+    source, (width, height) = data_uri(path, edge_px)
+    shown = element("img", src=source, alt=alt, width=width, height=height, decoding="async")
     return shown.removesuffix("</img>")
