@@ -41,6 +41,8 @@ def main() -> None:
         answer = task.parse(task.solve(question), question)
         print(name, f"check {task.verify(question, answer).score:.2f}")
         above, below = to_8bit(question.images[0]), task.draw(question, answer)
+        zoom = below.shape[1] / above.shape[1]
+        below = below[: round(above.shape[0] * zoom)]  # without the legend under it
         gap = np.full((GAP_PX, SIDE_PX, 3), 255, np.uint8)
         columns.append(np.vstack([square(above), gap, square(below)]))
         columns.append(np.full((2 * SIDE_PX + GAP_PX, GAP_PX, 3), 255, np.uint8))

@@ -184,6 +184,9 @@ def test_report_again_gives_the_same_page(fabsight_, bars, tmp_path):
     assert code == 0
     assert objects(out) == [{"report": f"{tmp_path}/run/report.html"}]
     assert (tmp_path / "run" / "report.html").read_bytes() == page
+    code, out, _ = fabsight_("report", tmp_path / "run", "--out", tmp_path / "lot 7.html")
+    assert (code, out.strip()) == (0, f"{tmp_path}/lot 7.html")
+    assert (tmp_path / "lot 7.csv").is_file()
     code, _, err = fabsight_("report", bars)
     assert code == console.USAGE
     assert "give a folder" in err

@@ -118,7 +118,7 @@ def test_one_reason_is_one_line_however_many_inputs_it_concerns():
     assert f"and {500 - MOST_LINKS} more" in page.text
     many = Page(to_look_at(entries([result(f"{i}.png", 0.1) for i in range(500)])))
     assert many.tags.count("li") == MOST_LINES + 1
-    assert f"and {500 - MOST_LINES} more, in report.csv" in many.text
+    assert f"and {500 - MOST_LINES} more, in the CSV file" in many.text
 
 
 def test_nothing_to_look_at_is_said():

@@ -384,3 +384,29 @@ def test_an_evaluation_shows_floors_intervals_and_the_worst_first(tmp_path):
     assert "median 0.450 · n 21 · 0.000 to 0.950" in page.text
     assert "f1: " not in str(page.attributes)  # a corpus metric has no value for one example
     assert {v for _, n, v in page.attributes if n == "class"} >= {"floor", "whisker", "dot"}
+
+
+def test_an_evaluation_names_broken_and_empty_and_links_to_all(tmp_path):
+    empty = {"score": 0.5, "coverage": 0.0, "evidence": {"reason": "no edges"}}
+    rows = [graded(f"/lot/{i}.png", 0.5 + i / 40) for i in range(20)]
+    rows += [graded("/lot/e.png", 1.0, check=empty)]
+    rows += [graded("/lot/examples.jsonl:3", 0.0, error="no image", check=None, broken=True)]
+    totals = {
+        "task": "toy", "model": "m", "data": "/lot", "count": 22, "unreadable": 0,
+        "broken": {"count": 1, "lines": []}, "metrics": {"iou": 0.7, "off_px": 3.0},
+        "best": {"iou": 1.0, "off_px": 0.0}, "spread": {"iou": {}, "off_px": {}},
+        "metric_notes": {"iou": {"better": "higher", "unit": ""},
+                         "off_px": {"better": "target", "unit": "px"}},
+    }  # fmt: skip
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "evaluation.json").write_text(json.dumps(totals))
+    page = page_of(tmp_path)
+    assert re.search(r"broken examples\s*1", page.text)
+    assert "Empty answer" in page.text
+    assert "examples.jsonl:3 no image" in page.text
+    assert "off px \u2192 truth" in page.text
+    assert "/lot" not in page.text
+    assert "n 21" in page.text  # nothing was asked of the broken one: it took no time
+    ids = [value for _, name, value in page.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    assert {f"example-{i}" for i in range(22)} <= set(ids)

@@ -249,7 +249,9 @@ def to_json(report: Report) -> Record:
 
 def row_to_json(row: Graded) -> Record:
     """One row as a JSON object; numbers that do not apply are null."""
-    check = row.check and {"score": row.check.score, "evidence": row.check.evidence}
+    check = row.check and {
+        key: getattr(row.check, key) for key in ("score", "coverage", "evidence")
+    }
     return {name: _plain(value) for name, value in (vars(row) | {"check": check}).items()}
 
 

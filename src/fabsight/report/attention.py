@@ -87,5 +87,5 @@ def _listed(links: Sequence[str]) -> str:
 def _group(name: str, lines: Sequence[str]) -> str:
     shown = [element("li", line) for line in lines[:MOST_LINES]]
     if len(lines) > MOST_LINES:
-        shown.append(element("li", f"and {len(lines) - MOST_LINES:,} more, in report.csv"))
+        shown.append(element("li", f"and {len(lines) - MOST_LINES:,} more, in the CSV file"))
     return element("h3", escape(name)) + element("ul", "".join(shown), class_="notes")

@@ -17,11 +17,13 @@ from fabsight.report.prediction import TONES, charts_of_checks, csv_link
 from fabsight.task import Task
 
 WORST = 10
+BETTER = {"higher": "\u2191", "lower": "\u2193", "target": "\u2192 truth"}
 Record = Mapping[str, Any]
 GUIDE = {
     "Metrics": (
-        "Means over all examples; an answer that could not be read scores the worst value. "
-        "Readable: the mean over the others. An arrow says which way is better."
+        "Means over all examples; an answer that could not be read scores the worst value, and so "
+        "does an example that itself could not be read (broken). Readable: the mean over the "
+        "others. An arrow says which way is better; truth is what the truth itself scores."
     ),
     "95 % interval": "Percentile bootstrap over groups: images of one source stay together.",
     "Floor (red tick)": "What the best constant answer scores: what can be had without looking.",
@@ -63,19 +65,25 @@ def _entries(rows: Sequence[Record]) -> list[Entry]:
     """The graded examples as the parts of a page that answers have too."""
     paths = [row["source"] or f"example {index}" for index, row in enumerate(rows)]
     return [
-        Entry(dict(row) | {"path": path}, index, name, f"example-{index}", seconds=row["seconds"])
+        Entry(dict(row) | {"path": path}, index, name, f"example-{index}", seconds=_seconds(row))
         for index, (row, path, name) in enumerate(zip(rows, paths, short_names(paths), strict=True))
     ]
 
 
+def _seconds(row: Record) -> float | None:
+    """Wall time of answering, None where nothing was asked."""
+    return None if row.get("broken") else float(row["seconds"])
+
+
 def _summary(totals: Record) -> str:
-    unreadable = totals["unreadable"]
+    unreadable, broken = totals["unreadable"], totals.get("broken", {}).get("count", 0)
     headline = next(iter(totals["metrics"]))
     unit = totals.get("metric_notes", {}).get(headline, {}).get("unit", "")
     seconds = totals.get("seconds_per_example")
     items = [
         ("examples", f"{totals['count']:,}", ""),
         ("unreadable answers", f"{unreadable:,}", "bad" if unreadable else ""),
+        *([("broken examples", f"{broken:,}", "bad")] if broken else []),
         (headline, quantity(totals["metrics"][headline], unit), ""),
     ]
     if bounds := totals.get("intervals", {}).get(headline):
@@ -91,7 +99,7 @@ def _summary(totals: Record) -> str:
 def metrics_table(totals: Record) -> str:
     """A row per metric: value, interval, strip, readable only, floor, spread."""
     notes = totals.get("metric_notes", {})
-    heads = ("metric", "mean", "95 % interval", "", "readable", "floor", "median", "p90")
+    heads = ("metric", "mean", "95 % interval", "", "truth", "readable", "floor", "median", "p90")
     head = "".join(
         element("th", escape(h), scope="col", class_="text" if i in (0, 3) else "num")
         for i, h in enumerate(heads)
@@ -107,12 +115,17 @@ def _metric_row(totals: Record, name: str, note: Record) -> str:
     floor = totals.get("floor", {}).get(name)
     spread = totals.get("spread", {}).get(name, {})
     better = note.get("better", "")
-    arrow = {"higher": "\u2191", "lower": "\u2193"}.get(better, "")
-    about = element("span", arrow, title=f"{better} is better", class_="unit") if arrow else ""
-    label = element("strong", escape(name)) + escape(f" {note.get('unit', '')} ".rstrip() + " ")
-    rest = [totals.get("metrics_readable", {}).get(name), floor]
+    arrow = BETTER.get(better, "")
+    said = "nearer to the truth is better" if better == "target" else f"{better} is better"
+    about = element("span", arrow, title=said, class_="unit") if arrow else ""
+    unit = note.get("unit", "")
+    label = element("strong", escape(name.removesuffix(f"_{unit}"))) + escape(
+        f" {unit} " if unit else " "
+    )
+    best = totals.get("best", {}).get(name)
+    rest = [best, totals.get("metrics_readable", {}).get(name), floor]
     rest += [spread.get(key) for key in ("median", "p90")]
-    form = digits([v for v in (value, *rest) if v is not None], note.get("unit", ""))
+    form = digits([v for v in (value, *rest) if v is not None], unit)
     between = f"{bounds[0]:{form}} to {bounds[1]:{form}}" if bounds else ""
     strip = interval(value, (bounds[0], bounds[1]) if bounds else None, floor)
     cells = [

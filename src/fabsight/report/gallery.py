@@ -40,7 +40,7 @@ def gallery(place: Place, cards: Sequence[Entry], fit: Budget, title: str, count
     drawn = "".join(card(place, entry, order, fit) for order, entry in enumerate(cards))
     grid = element("div", drawn, class_="gallery")
     identifier = title.lower().replace(" ", "-")
-    return section(title, (toolbar() + grid) if cards else "", identifier, note)
+    return section(title, toolbar() * (len(cards) > 1) + grid * bool(cards), identifier, note)
 
 
 def toolbar() -> str:

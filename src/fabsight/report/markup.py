@@ -21,8 +21,10 @@ def escape(text: object) -> str:
     >>> escape('<img src=x onerror="alert(1)">')
     '&lt;img src=x onerror=&quot;alert(1)&quot;&gt;'
     """
-    printable = "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in str(text))
-    return html.escape(printable, quote=True)
+    shown = str(text)
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in shown)
+    return html.escape(shown, quote=True)
 
 
 def element(tag: str, content: str = "", **attributes: str | int | bool) -> str:

@@ -35,30 +35,25 @@ def measurements(
 ) -> str:
     """The section of one table, the CSV file at `path`; "" where it has no rows."""
     rows = read_csv(path)
-    measured = [row for row in rows if _is_measured(row, view)]
+    keys = columns_of(rows)
+    first = [key for key in keys if name_and_unit(key)[0] in view.first]
+    measured = [row for row in rows if not first or any(is_number(row[key]) for key in first)]
     relative = path.relative_to(place.run).as_posix()
     note = f"{len(rows):,} rows, {len(measured):,} with a measurement; "
     head = element("p", escape(note) + place.link(relative, "all as CSV"), class_="note")
     links = {entry.name: Markup(entry.link) for entry in entries}
+    scaled = [key for key in keys if name_and_unit(key)[1] == KNOWN]
+    groups: dict[Any, dict[str, list[Row]]] = {}
+    for row in measured:
+        unit = KNOWN if any(row[key] is not None for key in scaled) else UNKNOWN
+        groups.setdefault(row.get(view.by), {KNOWN: [], UNKNOWN: []})[unit].append(row)
     parts = [
         _part(part, view, links, kind, unit)
-        for kind in (list(dict.fromkeys(row.get(view.by) for row in measured)))
-        for unit in (KNOWN, UNKNOWN)
-        if (part := [row for row in measured if row.get(view.by) == kind and _unit_of(row) == unit])
+        for kind, units in groups.items()
+        for unit, part in units.items()
+        if part
     ]
     return section(title, head + "".join(parts), f"table-{path.stem}") if rows else ""
-
-
-def _is_measured(row: Row, view: TableView) -> bool:
-    """Whether any of the columns that stand first has a number (without such columns: yes)."""
-    named = [key for key in row if name_and_unit(key)[0] in view.first]
-    return not named or any(is_number(row[key]) for key in named)
-
-
-def _unit_of(row: Row) -> str:
-    """The unit its lengths are shown in: nm where one of them is known in nm."""
-    known = any(row[key] is not None for key in row if name_and_unit(key)[1] == KNOWN)
-    return KNOWN if known else UNKNOWN
 
 
 def _part(
