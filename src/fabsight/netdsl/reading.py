@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 
 from fabsight.images import grey, read
 from fabsight.netdsl.settings import LayoutSettings
@@ -16,7 +16,15 @@ from fabsight.task import FabsightError, Image, Question
 PICTURES = {".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp", ".npy"}
 PROGRAM = re.compile(rb"^\s*CANVAS\s+\d+\s+\d+")
 LEAST_PX = 16
-BAR_SHARE = 0.2  # an information bar is no taller than this share of the picture
+BAR_SHARE = 0.25  # an information bar begins in this share of the picture, at the bottom
+EVEN = 0.02  # share of the picture's grey range within which greys are one and the same
+ABOVE_ALIKE = 0.35  # less than this share of the rows above a bar has its grey
+INK = 0.3  # share of the grey range by which writing differs from the bar
+LEAST_BAR_PX = 8
+LEAST_LETTER_PX = 5
+TALLEST_LETTER = 0.6  # of the bar's height
+ASYMMETRY = 0.8  # px of a letter unlike its mirror image, per px of its width and height
+LEAST_LETTERS = 10  # bars of real instruments show 50 and more
 
 
 def recognises(path: Path) -> float:
@@ -61,33 +69,67 @@ def without_bar(image: Image) -> Image:
     if row is None:
         return image
     height = image.pixels.shape[0]
-    note = f"information bar cropped: rows {row} to {height - 1} of {height} (--no-crop-bar keeps)"
+    rows = f"rows {row} to {height - 1} of {height}, {height - row} px"
+    note = f"information bar cropped: {rows} (--no-crop-bar keeps them)"
     pixels = np.ascontiguousarray(image.pixels[:row])
     return replace(image, pixels=pixels, warnings=(*image.warnings, note))
 
 
 def bar_row(seen: Float32[np.ndarray, "height width"]) -> int | None:
-    """The first row of an information bar, None when there is none.
+    """The first row of an information bar near the bottom, None when there is none.
 
-    A bar is a band at the bottom whose rows are mostly one and the same grey, cut off from the
-    picture by a step; the picture's own rows are not so even.
+    A bar is a band of rows that are mostly one and the same grey, unlike the rows above it, with
+    writing in it. It may lie over the picture, which then goes on below. A flat floor under
+    horizontal lines is such a band too, also with a row of vias on it: the writing tells them
+    apart, and is looked for letter by letter.
     """
     height = len(seen)
     first = int(height * (1 - BAR_SHARE))
-    low = seen[first:]
-    base = np.median(low[-max(2, len(low) // 20) :])
-    span = max(float(np.ptp(seen)), 1e-6)
-    even = (np.abs(low - base) < 0.02 * span).mean(axis=1)
-    rows = np.flatnonzero(even < 0.5)
-    # text may fill part of a row of the bar, but never most of it for many rows on end
-    start = int(rows[-1]) + 1 if len(rows) else 0
-    bar = len(low) - start
-    if start == 0 or bar < max(8, height // 60):
-        return None
-    above = seen[: first + start]
-    picture_even = (np.abs(above[-bar:] - base) < 0.02 * span).mean()
-    inside_even = even[start:].mean()
-    text = (np.abs(low[start:] - base) > 0.3 * span).mean()
-    if picture_even > 0.35 or inside_even < 0.6 or text < 0.002:
-        return None
-    return first + start
+    low, span = seen[first:], max(float(np.ptp(seen)), 1e-6)
+    level = np.median(low, axis=1)
+    even = (np.abs(low - level[:, None]) < EVEN * span).mean(axis=1) >= 0.5
+    for start, stop in _bands(even, np.abs(np.diff(level)) < EVEN * span):
+        row, rows, base = first + start, stop - start, float(np.median(level[start:stop]))
+        if start == 0 or rows < max(LEAST_BAR_PX, height // 60):
+            continue
+        above = np.abs(seen[max(row - rows, 0) : row] - base) < EVEN * span
+        ink = np.abs(low[start:stop] - base) > INK * span
+        if above.mean() < ABOVE_ALIKE and letters(ink) >= LEAST_LETTERS:
+            return row
+    return None
+
+
+def letters(ink: Bool[np.ndarray, "height width"]) -> int:
+    """How many separate small marks in a band look like letters or digits.
+
+    They end inside the band, and at least one of their two mirror images differs from them: those
+    of vias, boxes and straight wires do not. Symmetric letters (H, I, O, 0, 8) are not counted.
+
+    >>> one = np.zeros((12, 8), bool)
+    >>> one[2:9, 2] = one[8, 2:6] = True
+    >>> letters(np.tile(one, 5)), letters(np.tile(one | one[:, ::-1] | one[::-1], 5))
+    (5, 0)
+    """
+    import cv2
+
+    height, width = ink.shape
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8))
+    x, y, w, h, _ = boxes.T
+    inside = (x > 0) & (y > 0) & (x + w < width) & (y + h < height)
+    sized = (h >= LEAST_LETTER_PX) & (h <= TALLEST_LETTER * height) & (w <= 3 * h)
+    found = 0
+    for k in np.flatnonzero(inside & sized):
+        one = labels[y[k] : y[k] + h[k], x[k] : x[k] + w[k]] == k
+        differ = max((one != one[::-1]).sum(), (one != one[:, ::-1]).sum())
+        found += bool(differ > ASYMMETRY * (w[k] + h[k]))
+    return found
+
+
+def _bands(
+    even: Bool[np.ndarray, " rows"], same: Bool[np.ndarray, " steps"]
+) -> list[tuple[int, int]]:
+    """First row and end of each stretch of even rows; `same` says where the level goes on."""
+    joined = even[1:] & even[:-1] & same
+    starts = np.flatnonzero(even & np.r_[True, ~joined])
+    stops = np.flatnonzero(even & np.r_[~joined, True]) + 1
+    return list(zip(starts.tolist(), stops.tolist(), strict=True))
