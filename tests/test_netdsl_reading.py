@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from fabsight.images import grey, read, save_png
+from fabsight.inputs import find_inputs
+from fabsight.netdsl import TASK
 from fabsight.netdsl.language import Program, Via, straight
 from fabsight.netdsl.looks import Look, draw_look
 from fabsight.netdsl.reading import bar_row, questions, recognises, without_bar
@@ -128,8 +130,8 @@ def test_pictures_too_small_to_hold_a_layout_are_refused(tmp_path, shape):
 @pytest.mark.parametrize(
     ("name", "data", "least", "most"),
     [
-        ("a.netdsl", b"CANVAS 256 256\nVIA 1 1 1", 1.0, 1.0),
-        ("a.txt", b"  CANVAS 256 256", 1.0, 1.0),
+        ("a.netdsl", b"CANVAS 256 256\nVIA 1 1 1", 0.0, 0.0),
+        ("a.txt", b"  CANVAS 256 256", 0.0, 0.0),
         ("a.png", b"\x89PNG", 0.1, 0.9),
         ("a.TIF", b"II*\0", 0.1, 0.9),
         ("a.csv", b"x,y\n1,2", 0.0, 0.0),
@@ -145,6 +147,17 @@ def test_files_are_recognised_by_what_they_hold(tmp_path, name, data, least, mos
 def test_folders_and_missing_files_are_not_recognised(tmp_path):
     assert recognises(tmp_path) == 0
     assert recognises(tmp_path / "none.png") == 0
+
+
+def test_programs_beside_the_pictures_of_a_folder_are_left_out(tmp_path):
+    save_png(tmp_path / "a.png", picture())
+    (tmp_path / "a.txt").write_text("CANVAS 256 220\nVIA 9 9 3\n")
+    (tmp_path / "b.netdsl").write_text("CANVAS 256 220\n")
+    inputs = find_inputs(TASK, [tmp_path])
+    assert inputs.found == (tmp_path / "a.png",)
+    assert inputs.skipped == (tmp_path / "a.txt", tmp_path / "b.netdsl")
+    with pytest.raises(FabsightError, match=r"a\.txt is a program; give it to convert or vary"):
+        list(questions([tmp_path / "a.txt"], LayoutSettings()))
 
 
 def test_real_photographs_lose_their_bar_and_nothing_else(shared_data):

@@ -14,7 +14,7 @@ from fabsight.netdsl.synthesis import PROMPT
 from fabsight.task import FabsightError, Image, Question
 
 PICTURES = {".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp", ".npy"}
-PROGRAM = re.compile(rb"^\s*CANVAS\s+\d+\s+\d+")
+PROGRAM = re.compile(rb"(\xef\xbb\xbf)?\s*CANVAS\s+\d+\s+\d+")
 LEAST_PX = 16
 BAR_SHARE = 0.25  # an information bar begins in this share of the picture, at the bottom
 EVEN = 0.02  # share of the picture's grey range within which greys are one and the same
@@ -28,14 +28,8 @@ LEAST_LETTERS = 10  # bars of real instruments show 50 and more
 
 
 def recognises(path: Path) -> float:
-    """How sure it is that a file is a layout image or program, 0 to 1; reads the first bytes."""
-    if not path.is_file():
-        return 0.0
-    with path.open("rb") as file:
-        head = file.read(256)
-    if PROGRAM.match(head):
-        return 1.0
-    return 0.5 if path.suffix.lower() in PICTURES else 0.0
+    """How sure it is that a file is a picture of a layout, 0 to 1; a program is an answer."""
+    return 0.5 if path.suffix.lower() in PICTURES and path.is_file() else 0.0
 
 
 def questions(
@@ -47,6 +41,10 @@ def questions(
             f"netdsl: nm_per_px={settings.nm_per_px:g}: a pixel is larger than 0 nm"
         )
     for path in paths:
+        if _is_program(path):
+            raise FabsightError(
+                f"netdsl reads pictures: {path} is a program; give it to convert or vary"
+            )
         image = read(path)
         if min(image.pixels.shape[:2]) < LEAST_PX:
             raise FabsightError(
@@ -58,6 +56,13 @@ def questions(
         if settings.crop_bar:
             image = without_bar(image)
         yield Question((image,), PROMPT, settings, source=str(path))
+
+
+def _is_program(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return bool(PROGRAM.match(file.read(256)))
 
 
 def without_bar(image: Image) -> Image:
