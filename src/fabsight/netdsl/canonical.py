@@ -21,7 +21,7 @@ Everything is integer arithmetic in hundredths (and, for edges, two-hundredths) 
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
-from fabsight.netdsl.rendering import Box, primitives
+from fabsight.netdsl.rendering import extent, primitives
 from fabsight.netdsl.shapes import (
     Array,
     Cap,
@@ -70,20 +70,8 @@ def bounds(shape: Shape) -> tuple[float, float, float, float]:
     >>> bounds(Via(5, 5, 2))
     (3, 3, 7, 7)
     """
-    xs: list[float] = []
-    ys: list[float] = []
-    for part in primitives(shape):
-        match part:
-            case Box(x0, y0, x1, y1):
-                xs += (x0, x1)
-                ys += (y0, y1)
-            case Via(x, y, r):
-                xs += (x - r, x + r)
-                ys += (y - r, y + r)
-            case Poly(points):
-                xs += (x for x, _ in points)
-                ys += (y for _, y in points)
-    return min(xs), min(ys), max(xs), max(ys)
+    x0, y0, x1, y1 = zip(*map(extent, primitives(shape)), strict=True)
+    return min(x0), min(y0), max(x1), max(y1)
 
 
 def _array(array: Array, size: tuple[int, int]) -> list[Command]:

@@ -10,19 +10,24 @@ r"""The layout language NetDSL-L2: its values, and its text: `parse`, `parse_rec
 Source: Hitachi, arXiv 2606.02434, section 3; docs/netdsl-language.md is the reference. One command
 a line, CANVAS first; the commands of an ARRAY may share a line or span several. A number is
 `[+-]? digits (. digits)?`, no exponent, in px, rounded to two decimals. A ``` fence around the
-whole program is taken off; prose is not a program. A bad line is an error, it never disappears.
+whole program and a byte order mark are taken off; prose is not a program. A bad line is an error,
+it never disappears. The limits of `shapes` bound what a text may cost; over one is an error too.
 """
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple, NoReturn
+from itertools import islice
+from typing import NamedTuple
 
-from fabsight.netdsl.canonical import bounds, canonical
-from fabsight.netdsl.rendering import Mask, render
+from fabsight.netdsl.canonical import canonical
+from fabsight.netdsl.rendering import Mask, extent, painted_px, primitives, render
 from fabsight.netdsl.shapes import (
+    MAX_CANVAS_AREA_PX,
     MAX_CANVAS_PX,
     MAX_COMMANDS,
     MAX_COORDINATE_PX,
+    MAX_PAINTED_PX,
+    MAX_RUNS,
     NO_CAP,
     Array,
     Cap,
@@ -39,12 +44,16 @@ from fabsight.netdsl.shapes import (
     moved,
     straight,
 )
+from fabsight.netdsl.tokens import LINE_END, Reader, Token, fail
 from fabsight.task import AnswerError
 
 __all__ = [
+    "MAX_CANVAS_AREA_PX",
     "MAX_CANVAS_PX",
     "MAX_COMMANDS",
     "MAX_COORDINATE_PX",
+    "MAX_PAINTED_PX",
+    "MAX_RUNS",
     "MAX_TEXT_CHARACTERS",
     "NO_CAP",
     "Array",
@@ -68,7 +77,7 @@ __all__ = [
     "write",
 ]
 
-MAX_TEXT_CHARACTERS = 32_000_000
+MAX_TEXT_CHARACTERS = 16_000_000
 
 
 def parse(text: str, *, recover: bool = False) -> Program:
@@ -94,7 +103,8 @@ def parse(text: str, *, recover: bool = False) -> Program:
 def parse_recover(text: str) -> tuple[Program, list[AnswerError]]:
     r"""The readable lines of a text as a program, and one error for each line that was not.
 
-    An ARRAY counts as one line. Raises `AnswerError` when even CANVAS cannot be read.
+    An ARRAY counts as one line. Raises `AnswerError` when even CANVAS cannot be read, or the text
+    is too long.
 
     >>> program, errors = parse_recover("CANVAS 64 64\nVIA 8 8 2\nVIA 9")
     >>> len(program.commands), str(errors[0])
@@ -128,6 +138,7 @@ def parse_and_render(text: str, canvas: tuple[int, int] = (256, 256)) -> Mask:
     >>> int(parse_and_render("CANVAS 8 4\nWIRE 0 2 2 0 0 0 0 H 8").sum())
     16
     """
+    text = text.removeprefix(_BYTE_ORDER_MARK)
     words = text.split(maxsplit=1)
     if words and words[0] in _READERS:
         text = f"CANVAS {canvas[0]} {canvas[1]}\n{text}"
@@ -161,85 +172,36 @@ def _decimal(value: float) -> str:
     return "0" if text == "-0" else text
 
 
-_WORD = re.compile(r"[{}]|[^\s{}]+")
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _FENCE = "```"
-_LINE_END = "\n"
-_SHOWN_CHARACTERS = 40
+_BYTE_ORDER_MARK = "\ufeff"
 _MAX_LENGTH_PX = 2 * MAX_COORDINATE_PX
 
 
-class _Token(NamedTuple):
-    """A word, a brace, the end of a line (a newline) or the end of the text ("")."""
+class _Cost(NamedTuple):
+    """What commands cost, arrays written out, and how far they reach from the origin."""
 
-    text: str
-    line: int
-    column: int
-
-
-class _Reader:
-    """The tokens of a text, and how far they were read."""
-
-    def __init__(self, text: str) -> None:
-        if len(text) > MAX_TEXT_CHARACTERS:
-            size = f"{len(text)} characters, {MAX_TEXT_CHARACTERS} are allowed"
-            raise AnswerError(f"netdsl: the text is too long: {size}; split the layout")
-        lines = text.split("\n")
-        filled = [number for number, line in enumerate(lines) if line.strip()]
-        if filled and lines[filled[0]].lstrip().startswith(_FENCE):
-            if lines[filled[-1]].strip() == _FENCE:
-                lines[filled[-1]] = ""
-            lines[filled[0]] = ""
-        self.tokens: list[_Token] = []
-        for number, line in enumerate(lines, start=1):
-            words = [_Token(m[0], number, m.start() + 1) for m in _WORD.finditer(line)]
-            if words:
-                self.tokens += [*words, _Token(_LINE_END, number, len(line.rstrip()) + 1)]
-        last = self.tokens.pop() if self.tokens else _Token("", 1, 1)
-        self.tokens.append(last._replace(text=""))
-        self.position = 0
-
-    @property
-    def next(self) -> _Token:
-        """The token to be read, not taken yet."""
-        return self.tokens[self.position]
-
-    def take(self) -> _Token:
-        """The next token; the end of the text stays where it is."""
-        token = self.next
-        self.position += bool(token.text)
-        return token
-
-    def skip_command(self, begin: int) -> None:
-        """Go to the end of a bad command's line; for an ARRAY left open, of its brace's line."""
-        words = [token.text for token in self.tokens[begin : self.position]]
-        if words[:1] == ["ARRAY"] and words.count("{") > words.count("}"):
-            for ahead in range(self.position, len(self.tokens)):
-                if self.tokens[ahead].text in ("}", "ARRAY", "CANVAS"):
-                    self.position = ahead if self.tokens[ahead].text == "}" else self.position
-                    break
-        while self.next.text not in (_LINE_END, ""):
-            self.position += 1
+    commands: int = 0
+    painted_px: float = 0.0
+    reach_px: float = 0.0
 
 
 def _read(text: str, recover: bool) -> tuple[Program, list[AnswerError]]:
-    reader = _Reader(text)
+    reader = Reader(_lines(text))
     width, height = _canvas(reader)
     commands: list[Command] = []
     errors: list[AnswerError] = []
-    count = 0
+    spent = _Cost()
     while reader.next.text:
-        begin = reader.position
+        begin = reader.begin()
         try:
-            if reader.next.text == _LINE_END:
+            if reader.next.text == LINE_END:
                 reader.take()
                 continue
             command = _command(reader)
             _end_of_line(reader)
-            total = count + _size(command)
-            _check_limits(command, total, reader.tokens[begin])
+            spent = _within_limits(spent, _cost(command, width, height), reader.tokens[begin])
             commands.append(command)
-            count = total
         except AnswerError as error:
             if not recover:
                 raise
@@ -248,38 +210,52 @@ def _read(text: str, recover: bool) -> tuple[Program, list[AnswerError]]:
     return Program(width, height, tuple(commands)), errors
 
 
-def _fail(token: _Token, rule: str) -> NoReturn:
-    """Raise: where, which rule, what was read instead."""
-    got = {_LINE_END: "the end of the line", "": "the end of the text"}.get(token.text)
-    if got is None:
-        cut = "..." if len(token.text) > _SHOWN_CHARACTERS else ""
-        got = repr(token.text[:_SHOWN_CHARACTERS] + cut)
-    place = f"netdsl line {token.line}, column {token.column}"
-    raise AnswerError(f"{place}: {rule}, got {got}", token.line, token.column)
+def _lines(text: str) -> list[str]:
+    """The lines without byte order mark and fence; a text that is too long is refused unread."""
+    if len(text) > MAX_TEXT_CHARACTERS:
+        size = f"{len(text)} characters, {MAX_TEXT_CHARACTERS} are allowed"
+        raise AnswerError(f"netdsl: the text is too long: {size}; split the layout")
+    lines = text.removeprefix(_BYTE_ORDER_MARK).split("\n")
+    filled = [number for number, line in enumerate(lines) if line.strip()]
+    if filled and lines[filled[0]].lstrip().startswith(_FENCE):
+        if lines[filled[-1]].strip() == _FENCE:
+            lines[filled[-1]] = ""
+        lines[filled[0]] = ""
+    names = tuple(_READERS)
+    found = (number for number, line in enumerate(lines) if line.lstrip().startswith(names))
+    for number in islice(found, MAX_COMMANDS, None):
+        line = lines[number]
+        word = Token(line.split(maxsplit=1)[0], number + 1, len(line) - len(line.lstrip()) + 1)
+        fail(word, _TOO_MANY)
+    return lines
 
 
-def _canvas(reader: _Reader) -> tuple[int, int]:
-    while reader.next.text == _LINE_END:
+def _canvas(reader: Reader) -> tuple[int, int]:
+    while reader.next.text == LINE_END:
         reader.take()
     if reader.next.text != "CANVAS":
-        _fail(reader.next, "expected 'CANVAS width height' first, and no prose around the program")
+        fail(reader.next, "expected 'CANVAS width height' first, and no prose around the program")
     reader.take()
-    width, height = (_whole(reader, f"CANVAS {name}", MAX_CANVAS_PX) for name in ("w", "h"))
+    width = _whole(reader, "CANVAS w", MAX_CANVAS_PX)
+    token = reader.next
+    height = _whole(reader, "CANVAS h", MAX_CANVAS_PX)
+    if width * height > MAX_CANVAS_AREA_PX:
+        fail(token, f"CANVAS needs w x h of at most {MAX_CANVAS_AREA_PX}: {width} px wide")
     if reader.next.text:
         _end_of_line(reader)
     return width, height
 
 
-def _command(reader: _Reader) -> Command:
+def _command(reader: Reader) -> Command:
     token = reader.take()
     if token.text == "CANVAS":
-        _fail(token, "expected one CANVAS only, on the first line")
+        fail(token, "expected one CANVAS only, on the first line")
     if token.text not in _READERS:
-        _fail(token, f"expected a command ({', '.join(_READERS)})")
+        fail(token, f"expected a command ({', '.join(_READERS)})")
     return _READERS[token.text](reader)
 
 
-def _wire(reader: _Reader) -> Wire:
+def _wire(reader: Reader) -> Wire:
     x, y = (_number(reader, f"WIRE needs a number for {name}") for name in ("x0", "y0"))
     width = _number(reader, "WIRE needs a number for w_base", above=0)
     caps = [
@@ -288,16 +264,19 @@ def _wire(reader: _Reader) -> Wire:
     ]
     runs: list[Run] = []
     while reader.next.text in _AXES:
+        if len(runs) == MAX_RUNS:
+            fail(reader.next, f"WIRE has at most {MAX_RUNS} runs")
         runs.append(_run(reader))
     if not runs:
-        _fail(reader.next, "WIRE needs a run (H length, V length or D dx dy)")
+        fail(reader.next, "WIRE needs a run (H length, V length or D dx dy)")
     return Wire(x, y, width, Cap(*caps[:2]), Cap(*caps[2:]), tuple(runs))
 
 
 _AXES = ("H", "V", "D")
+_TOO_MANY = f"a program has at most {MAX_COMMANDS} commands, arrays written out"
 
 
-def _run(reader: _Reader) -> Run:
+def _run(reader: Reader) -> Run:
     token = reader.take()
     if token.text == "D":
         dx, dy = (_number(reader, f"run D needs a number for {name}") for name in ("dx", "dy"))
@@ -306,50 +285,54 @@ def _run(reader: _Reader) -> Run:
         length = _number(reader, f"run {token.text} needs a number for its length")
         run = Run("H", length, 0.0) if token.text == "H" else Run("V", 0.0, length)
     if run.length == 0:
-        _fail(reader.tokens[reader.position - 1], f"run {token.text} needs a length other than 0")
+        fail(reader.tokens[reader.position - 1], f"run {token.text} needs a length other than 0")
     return run
 
 
-def _via(reader: _Reader) -> Via:
+def _via(reader: Reader) -> Via:
     x, y = (_number(reader, f"VIA needs a number for {name}") for name in ("x", "y"))
     return Via(x, y, _number(reader, "VIA needs a number for r", above=0))
 
 
-def _poly(reader: _Reader) -> Poly:
+def _poly(reader: Reader) -> Poly:
     points: list[tuple[float, float]] = []
     while len(points) < 3 or _NUMBER.fullmatch(reader.next.text):
+        if len(points) == MAX_RUNS:
+            fail(reader.next, f"POLY has at most {MAX_RUNS} corners")
         name = f"of corner {len(points) + 1} (3 at least, x y each)"
         x = _number(reader, f"POLY needs a number for x {name}")
         points.append((x, _number(reader, f"POLY needs a number for y {name}")))
     return Poly(tuple(points))
 
 
-def _array(reader: _Reader) -> Array:
+def _array(reader: Reader) -> Array:
     nx, ny = (_whole(reader, f"ARRAY {name}", MAX_COMMANDS) for name in ("nx", "ny"))
     dx, dy = (_number(reader, f"ARRAY needs a number for {name}") for name in ("dx", "dy"))
     brace = reader.take()
     if brace.text != "{":
-        _fail(brace, "ARRAY needs '{' before its commands")
+        fail(brace, "ARRAY needs '{' before its commands")
     shapes: list[Shape] = []
     while reader.next.text != "}":
-        if reader.next.text == _LINE_END:
+        if reader.next.text == LINE_END:
             reader.take()
             continue
         inner = reader.next
         if inner.text == "":
-            _fail(inner, "ARRAY needs '}' after its commands")
+            fail(inner, "ARRAY needs '}' after its commands")
         if inner.text == "ARRAY":
-            _fail(inner, "ARRAY cannot stand inside ARRAY, write the inner one out")
+            fail(inner, "ARRAY cannot stand inside ARRAY, write the inner one out")
         command = _command(reader)
-        assert not isinstance(command, Array)  # refused two lines up, before it could recurse
+        assert not isinstance(command, Array)  # refused above, before it could recurse
         shapes.append(command)
+        if nx * ny * len(shapes) > MAX_COMMANDS:
+            fail(inner, f"{_TOO_MANY}: this ARRAY brings them to {nx * ny * len(shapes)}")
     if not shapes:
-        _fail(reader.next, "ARRAY needs a command in its braces")
+        fail(reader.next, "ARRAY needs a command in its braces")
     reader.take()
     return Array(nx, ny, dx, dy, tuple(shapes))
 
 
-_READERS: dict[str, Callable[[_Reader], Command]] = {
+_READERS: dict[str, Callable[[Reader], Command]] = {
     "WIRE": _wire,
     "VIA": _via,
     "ARRAY": _array,
@@ -358,56 +341,64 @@ _READERS: dict[str, Callable[[_Reader], Command]] = {
 
 
 def _number(
-    reader: _Reader, rule: str, *, least: float = -_MAX_LENGTH_PX, above: float | None = None
+    reader: Reader, rule: str, *, least: float = -_MAX_LENGTH_PX, above: float | None = None
 ) -> float:
     """The next token as a number in px, rounded to two decimals, within its bounds."""
     token = reader.next
     if not _NUMBER.fullmatch(token.text):
-        _fail(token, rule)
+        fail(token, rule)
     value = round(float(token.text), 2) + 0.0  # the sum turns -0.0 into 0.0
     if above is not None and value <= above:
-        _fail(token, f"{rule} above {above:g}")
+        fail(token, f"{rule} above {above:g}")
     if not least <= value <= _MAX_LENGTH_PX:
-        _fail(token, f"{rule} from {least:.0f} to {_MAX_LENGTH_PX:.0f}")
+        fail(token, f"{rule} from {least:.0f} to {_MAX_LENGTH_PX:.0f}")
     reader.take()
     return value
 
 
-def _whole(reader: _Reader, name: str, most: int) -> int:
+def _whole(reader: Reader, name: str, most: int) -> int:
     """The next token as a whole number from 1 to `most`."""
     token = reader.next
     # a number of many digits is refused by its length: Python would refuse to convert it
     if not (token.text.isascii() and token.text.isdigit() and len(token.text) <= len(str(most))):
-        _fail(token, f"{name} needs a whole number from 1 to {most}")
+        fail(token, f"{name} needs a whole number from 1 to {most}")
     if not 1 <= int(token.text) <= most:
-        _fail(token, f"{name} needs a whole number from 1 to {most}")
+        fail(token, f"{name} needs a whole number from 1 to {most}")
     reader.take()
     return int(token.text)
 
 
-def _end_of_line(reader: _Reader) -> None:
+def _end_of_line(reader: Reader) -> None:
     token = reader.next
-    if token.text not in (_LINE_END, ""):
-        _fail(token, "expected the end of the line after a complete command")
+    if token.text not in (LINE_END, ""):
+        fail(token, "expected the end of the line after a complete command")
     reader.take()
 
 
-def _size(command: Command) -> int:
-    """How many commands this is, an array written out."""
-    if isinstance(command, Array):
-        return command.nx * command.ny * len(command.commands)
-    return 1
-
-
-def _check_limits(command: Command, count: int, token: _Token) -> None:
-    """Refuse a program of too many commands, and a command that reaches too far."""
-    if count > MAX_COMMANDS:
-        rule = f"a program has at most {MAX_COMMANDS} commands, arrays written out"
-        _fail(token, f"{rule}: this one brings them to {count}")
+def _cost(command: Command, width: int, height: int) -> _Cost:
+    """What one command costs on a canvas, an array written out."""
     shapes = command.commands if isinstance(command, Array) else (command,)
-    x0, y0, x1, y1 = map(list, zip(*map(bounds, shapes), strict=True))
-    reach = max(-min(x0 + y0), *x1, *y1)
-    if isinstance(command, Array):
-        reach += max((command.nx - 1) * abs(command.dx), (command.ny - 1) * abs(command.dy))
-    if reach > MAX_COORDINATE_PX:
-        _fail(token, f"coordinates go to {MAX_COORDINATE_PX:.0f} px: this command to {reach:.0f}")
+    parts = [part for shape in shapes for part in primitives(shape)]
+    painted = sum(painted_px(part, width, height) for part in parts)
+    x0, y0, x1, y1 = zip(*map(extent, parts), strict=True)
+    reach = max(-min(*x0, *y0), *x1, *y1)
+    if not isinstance(command, Array):
+        return _Cost(1, painted, reach)
+    copies = command.nx * command.ny
+    reach += max((command.nx - 1) * abs(command.dx), (command.ny - 1) * abs(command.dy))
+    return _Cost(copies * len(shapes), copies * painted, reach)
+
+
+def _within_limits(spent: _Cost, cost: _Cost, token: Token) -> _Cost:
+    """What is spent with one more command; refuses one that reaches or costs too much."""
+    commands = spent.commands + cost.commands
+    painted = spent.painted_px + cost.painted_px
+    if commands > MAX_COMMANDS:
+        fail(token, f"{_TOO_MANY}: this one brings them to {commands}")
+    if cost.reach_px > MAX_COORDINATE_PX:
+        rule = f"coordinates go to {MAX_COORDINATE_PX:.0f} px: this command to {cost.reach_px:.0f}"
+        fail(token, rule)
+    if painted > MAX_PAINTED_PX:
+        rule = f"painting a program may cost {MAX_PAINTED_PX:.0f} px, overlaps counted"
+        fail(token, f"{rule}, arrays written out: this command brings it to {painted:.0f}")
+    return _Cost(commands, painted)

@@ -33,6 +33,9 @@ CONVENTIONS = "netdsl-l2/1"
 Mask: TypeAlias = UInt8[np.ndarray, "height width"]
 Layer: TypeAlias = Literal["all", "metal", "via"]
 _SNAP_PX = 1e-6
+_BLOCK_PX = 1_000_000  # of a disc at a time: bounds memory
+_PIECE_PX = 10_000  # what a piece costs to paint beside its pixels, in pixels
+_CORNER_PX = 16  # what one row of one edge of a polygon costs
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,30 @@ def primitives(shape: Shape) -> Iterator[Primitive]:
             length = min(shape.end.length, run.length)
             yield _cap(nx, ny, -run.dx, -run.dy, length, shape.end.width / 2)
         x, y = nx, ny
+
+
+def extent(part: Primitive) -> tuple[float, float, float, float]:
+    """The bounding box (x0, y0, x1, y1) of a primitive in px."""
+    match part:
+        case Box(x0, y0, x1, y1):
+            return x0, y0, x1, y1
+        case Via(x, y, r):
+            return x - r, y - r, x + r, y + r
+        case Poly(points):
+            xs, ys = zip(*points, strict=True)
+            return min(xs), min(ys), max(xs), max(ys)
+
+
+def painted_px(part: Primitive, width: int, height: int) -> float:
+    """The most that painting a primitive costs, in pixels of a box: what a program may cost.
+
+    >>> painted_px(Box(0, 0, 100, 400), 256, 256)
+    35600.0
+    """
+    x0, y0, x1, y1 = extent(part)
+    rows = min(y1 - y0, height)
+    edges = len(part.points) * (_CORNER_PX * rows + _PIECE_PX) if isinstance(part, Poly) else 0
+    return float(_PIECE_PX + edges + min(x1 - x0, width) * rows)
 
 
 def render(program: Program, layer: Layer = "all") -> Mask:
@@ -166,18 +193,21 @@ def _disc(mask: Mask, centre: tuple[float, float], r: float) -> None:
     if c0 >= c1 or r0 >= r1:
         return
     dx = np.arange(c0, c1) + 0.5 - x
-    dy = np.arange(r0, r1) + 0.5 - y
-    mask[r0:r1, c0:c1][dx**2 + dy[:, None] ** 2 <= r * r + _SNAP_PX] = 1
+    rows = max(1, _BLOCK_PX // (c1 - c0))
+    for top in range(r0, r1, rows):
+        block = mask[top : min(top + rows, r1), c0:c1]
+        dy = np.arange(top, top + len(block)) + 0.5 - y
+        block[dx**2 + dy[:, None] ** 2 <= r * r + _SNAP_PX] = 1
 
 
 def _polygon(mask: Mask, points: np.ndarray) -> None:
     """Even-odd fill by centre: toggle each row at every crossing, then accumulate."""
-    height, width = mask.shape
-    r0 = max(_first_column(points[:, 1].min()), 0)
-    r1 = min(_first_column(points[:, 1].max()), height)
-    if r0 >= r1:
+    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
+    c0, c1 = max(_first_column(left), 0), min(_first_column(right), mask.shape[1])
+    r0, r1 = max(_first_column(top), 0), min(_first_column(bottom), mask.shape[0])
+    if c0 >= c1 or r0 >= r1:
         return
-    toggles = np.zeros((r1 - r0, width + 1), np.uint8)
+    toggles = np.zeros((r1 - r0, c1 - c0 + 1), np.uint8)
     for (x0, y0), (x1, y1) in zip(points, np.roll(points, -1, axis=0), strict=True):
         if y0 == y1:
             continue
@@ -185,6 +215,7 @@ def _polygon(mask: Mask, points: np.ndarray) -> None:
             x0, y0, x1, y1 = x1, y1, x0, y0
         rows = np.arange(max(_first_column(y0), r0), min(_first_column(y1), r1))
         crossing = x0 + (rows + 0.5 - y0) * (x1 - x0) / (y1 - y0)
-        columns = np.clip(np.ceil(crossing - 0.5 - _SNAP_PX), 0, width).astype(np.int64)
-        np.bitwise_xor.at(toggles, (rows - r0, columns), 1)
-    mask[r0:r1] |= np.bitwise_xor.accumulate(toggles[:, :-1], axis=1)
+        columns = np.clip(np.ceil(crossing - 0.5 - _SNAP_PX), c0, c1).astype(np.int64)
+        toggles[rows - r0, columns - c0] ^= 1  # an edge crosses a row once
+    np.bitwise_xor.accumulate(toggles, axis=1, out=toggles)
+    mask[r0:r1, c0:c1] |= toggles[:, :-1]

@@ -9,9 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+# A full frame of a real chip has 2,000 commands, 60 corners a polygon and paints 20 Mpx.
 MAX_COORDINATE_PX = 1_000_000.0
-MAX_CANVAS_PX = 65_536
-MAX_COMMANDS = 200_000
+MAX_CANVAS_PX = 65_536  # a side
+MAX_CANVAS_AREA_PX = 400_000_000
+MAX_COMMANDS = 200_000  # arrays written out
+MAX_RUNS = 10_000  # runs of a wire, corners of a polygon
+MAX_PAINTED_PX = 4e9  # `rendering.painted_px` of all commands, arrays written out
 
 
 @dataclass(frozen=True, slots=True)
