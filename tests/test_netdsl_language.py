@@ -100,6 +100,35 @@ def test_the_text_is_a_fixed_point_and_reads_back_exactly(program: Program) -> N
     assert parse(text) == canonical(program)
 
 
+steps = st.sampled_from([0.0, 3.0, 6.0, -3.0, 100.0])
+wide = st.builds(lambda y, w: straight("H", (-40.0, y), 90.0, w), grid(0, 20), grid(1, 5))
+few = st.sampled_from([Via(6.0, 6.0, 2.0), Via(9.0, 6.0, 2.0), Via(6.0, 9.0, 2.0)]) | wide
+crowded = st.builds(
+    Array,
+    st.integers(1, 4),
+    st.integers(1, 3),
+    steps,
+    steps,
+    st.lists(few, min_size=1, max_size=3).map(tuple),
+)
+crowds = st.lists(few | crowded, max_size=4).map(lambda c: Program(WIDTH, HEIGHT, tuple(c)))
+
+
+@given(crowds, st.randoms(use_true_random=False))
+def test_no_shape_is_written_twice(program: Program, random) -> None:
+    text = write(program)
+    again = parse(text)
+    assert write(again) == text
+    assert np.array_equal(render(again), render(program))
+    shuffled = list(program.commands)
+    random.shuffle(shuffled)
+    assert write(replace(program, commands=(*shuffled, *shuffled[:1]))) == text
+    alone = [canonical(replace(again, commands=(shape,))).commands for shape in again.shapes]
+    painted = [shape for shapes in alone for shape in shapes]
+    assert len(set(painted)) == len(painted)
+    assert set(painted) == set(canonical(expand(program)).commands)
+
+
 def reversed_wire(wire: Wire) -> Wire:
     x, y = wire.tip
     runs = tuple(Run(r.axis, 0.0 - r.dx, 0.0 - r.dy) for r in wire.runs[::-1])
@@ -143,6 +172,23 @@ def test_a_run_in_two_pieces_is_one_run(runs, data) -> None:
         ("POLY 9 12 4 2 9 2 9 7", "POLY 4 2 9 2 9 12"),
         ("ARRAY 3 1 -10 7 { VIA 40 9 2 }", "ARRAY 3 1 10 0 { VIA 20 9 2 }"),
         ("ARRAY 1 1 -10 7 { VIA 40 9 2 VIA 50 9 2 }", "VIA 40 9 2\nVIA 50 9 2"),
+        ("ARRAY 5 3 0 0 { VIA 40 9 2 }", "VIA 40 9 2"),  # a step of zero
+        ("ARRAY 5 2 0.004 9 { VIA 40 9 2 }", "ARRAY 1 2 0 9 { VIA 40 9 2 }"),  # or almost
+        ("ARRAY 3 1 9 0 { WIRE -99 9 2 0 0 0 0 H 300 }", "WIRE 0 9 2 0 0 0 0 H 64"),  # clipped
+        ("ARRAY 9 9 9 30 { VIA 40 9 2 }", "ARRAY 3 2 9 30 { VIA 40 9 2 }"),  # outside
+        ("ARRAY 3 1 9 0 { VIA 9 9 2 VIA 9 9 2 }", "ARRAY 3 1 9 0 { VIA 9 9 2 }"),
+        ("ARRAY 3 1 9 0 { VIA 9 9 2 VIA 99 9 2 }", "ARRAY 3 1 9 0 { VIA 9 9 2 }"),
+        ("ARRAY 2 1 9 0 { VIA 9 9 2 VIA 18 9 2 }", "VIA 9 9 2\nVIA 18 9 2\nVIA 27 9 2"),
+        ("ARRAY 3 1 9 0 { VIA 9 9 2 }\nVIA 18 9 2", "ARRAY 3 1 9 0 { VIA 9 9 2 }"),
+        (
+            "ARRAY 2 1 18 0 { VIA 9 9 2 }\nARRAY 3 1 9 0 { VIA 9 9 2 }",
+            "ARRAY 3 1 9 0 { VIA 9 9 2 }",
+        ),
+        (
+            "ARRAY 2 1 9 0 { VIA 27 9 2 }\nARRAY 3 1 9 0 { VIA 9 9 2 }",
+            "VIA 36 9 2\nARRAY 3 1 9 0 { VIA 9 9 2 }",
+        ),
+        ("POLY 4 2 4 2 9 2 9 12 20 13 9 12 9 2 2 9", "POLY 4 2 2 9 9 2"),  # there and back
         (
             "VIA 9 9 2\nWIRE 0 9 2 0 0 0 0 H 9\nVIA 9 8 2",
             "WIRE 0 9 2 0 0 0 0 H 9\nVIA 9 8 2\nVIA 9 9 2",
@@ -231,6 +277,59 @@ def test_an_error_names_line_column_rule_and_word(text: str, message: str) -> No
         parse(text)
     assert f"line {caught.value.line}, column {caught.value.column}:" in str(caught.value)
     assert len(str(caught.value)) < 200
+
+
+HUGE = "CANVAS 20000 20000\n"
+WIDE = "WIRE 0 128 256 0 0 0 0 H 256"
+ZIGZAG = " ".join(f"{k} {k % 2 * 20_000}" for k in range(9_000))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("CANVAS 65536 65536", "line 1, column 14: CANVAS needs w x h of at most 400000000: 65536"),
+        ("CANVAS 256 256\n" + "VIA 1 1 1\n" * 200_001, "line 200002, column 1: a program has at"),
+        ("CANVAS 256 256\nARRAY 500 500 1 1 {\nVIA 1 1 1 }", "line 3, column 1: a program has at"),
+        (
+            "CANVAS 256 256\nARRAY 1 1 1 1 { " + "VIA 1 1 1 " * 200_001,
+            "line 2, column 100017: ARRAY has at most 10000 commands in its braces",
+        ),
+        (f"CANVAS 64 64\nWIRE 0 0 2 0 0 0 0{' H 1 V 1' * 6_000}", "WIRE has at most 10000 runs"),
+        (f"CANVAS 64 64\nPOLY{' 1 1 2 2' * 6_000}", "POLY has at most 10000 corners"),
+        (f"{HUGE}POLY {ZIGZAG}\nPOLY {ZIGZAG}", "line 3, column 1: painting a program may cost 4"),
+        (
+            f"CANVAS 256 256\nVIA 1 1 1\nARRAY 400 400 0.01 0.01 {{ {WIDE} }}",
+            "line 3, column 1: painting a program may cost 4000000000 px, overlaps counted, arrays",
+        ),
+    ],
+)
+def test_a_text_that_costs_too_much_is_refused_at_once(text: str, message: str) -> None:
+    begin = time.process_time()
+    with pytest.raises(AnswerError, match=message):
+        parse(text)
+    assert time.process_time() - begin < 2.0  # type checks in tests cost tenfold
+
+
+def test_spikes_within_spikes_are_taken_off_in_linear_time() -> None:
+    path = [(float(k % 50), float(k % 2 + k // 50)) for k in range(5_000)]
+    spike = Poly((*path, *path[-2:0:-1]))
+    begin = time.process_time()
+    assert write(Program(64, 64, (spike,))) == "CANVAS 64 64"
+    assert time.process_time() - begin < 2.0
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_read() -> None:
+    bare = "CANVAS 64 64\nVIA 5 5 2\nVIA 5"
+    marked = "\ufeff" + bare.replace("\n", "\r\n")
+    program, errors = parse_recover(marked)
+    assert (program, [str(e) for e in errors]) == (
+        parse_recover(bare)[0],
+        [str(e) for e in parse_recover(bare)[1]],
+    )
+    assert parse_and_render("\ufeffVIA 5 5 2\r\n").sum() == parse_and_render("VIA 5 5 2").sum() > 0
+    assert parse("\ufeff```\r\nCANVAS 64 64\r\n```\r\n") == Program(64, 64)
+    with pytest.raises(AnswerError, match="line 1, column 1: expected 'CANVAS"):
+        parse("\ufeff\ufeffCANVAS 64 64")
 
 
 def test_bombs_are_refused_before_they_cost_anything() -> None:

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from fabsight.netdsl.canonical import bounds
 from fabsight.netdsl.language import Via, Wire, is_strict, parse, write
+from fabsight.netdsl.normal import bounds
 from fabsight.netdsl.rendering import paint, render
 from fabsight.netdsl.synthesis import TOPOLOGIES, example, layout, synthesize
 

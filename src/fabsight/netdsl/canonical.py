@@ -11,276 +11,117 @@ A model that sees the same picture with many texts cannot converge (the source's
 - a plain box (one run, no caps, or a rectangular POLY) is clipped to the canvas and runs along its
   longer side;
 - polygons begin at their highest corner, without corners that do nothing;
-- arrays step to the right and down; an array of one is its commands;
-- duplicates and what lies outside the canvas go;
+- arrays step to the right and down, without rows, columns and commands that add nothing; an array
+  of one, or one whose copies fall onto each other, is its shapes;
+- duplicates go, also of copies of an array, and so does what lies outside the canvas;
 - order: WIRE, VIA, POLY, ARRAY; each by y, then x, then the other numbers.
 
 Everything is integer arithmetic in hundredths (and, for edges, two-hundredths) of a pixel.
 """
 
-from itertools import pairwise
-from typing import Literal, TypeAlias
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple, TypeAlias
 
-from fabsight.netdsl.rendering import extent, primitives
-from fabsight.netdsl.shapes import (
-    Array,
-    Cap,
-    Command,
-    Poly,
-    Program,
-    Run,
-    Shape,
-    Via,
-    Wire,
-    moved,
-)
+from fabsight.netdsl.normal import key, normal, on_grid
+from fabsight.netdsl.shapes import Array, Command, Program, Shape, moved
 
-_PER_PX = 100  # the grid of written numbers
-_Size: TypeAlias = tuple[int, int] | None  # canvas in px; None inside an array: nothing is clipped
-_Point: TypeAlias = tuple[int, int]  # on the grid
-_Span: TypeAlias = tuple[int, int]  # low and high edge in half steps of the grid
-_Cap: TypeAlias = tuple[int, int]  # length, width; (0, 0) is none
-_Axis: TypeAlias = Literal["H", "V", "D"]
-_Key: TypeAlias = tuple[object, ...]
-_NONE: _Cap = (0, 0)
-_ORDER = (Wire, Via, Poly, Array)
+_Size: TypeAlias = tuple[int, int]  # canvas in px
 
 
 def canonical(program: Program) -> Program:
     """The same layout in its one order and parametrisation; see the module's text.
 
-    >>> from fabsight.netdsl.shapes import straight
+    >>> from fabsight.netdsl.shapes import Via, straight
     >>> wire = straight("V", (30, 4), -20, 40)
     >>> canonical(Program(64, 64, (wire, wire))).commands[0].runs
     (Run(axis='H', dx=40.0, dy=0.0),)
+    >>> canonical(Program(64, 64, (Array(3, 1, 9, 0, (Via(5, 5, 2),)), Via(14, 5, 2)))).commands
+    (Array(nx=3, ny=1, dx=9.0, dy=0.0, commands=(Via(x=5.0, y=5.0, r=2.0),)),)
     """
     size = program.width, program.height
-    found: dict[Command, None] = {}
+    shapes: set[Shape] = set()
+    arrays: dict[Array, set[Shape]] = {}
     for command in program.commands:
         if isinstance(command, Array):
-            found.update(dict.fromkeys(_array(command, size)))
-        elif (shape := _shape(command, size)) is not None:
-            found[shape] = None
-    return Program(program.width, program.height, tuple(sorted(found, key=_key)))
+            array, copies = _array(command, size)
+            if array is None:
+                shapes |= copies
+            else:
+                arrays[array] = copies
+        elif (shape := normal(command, size)) is not None:
+            shapes.add(shape)
+    covered: set[Shape] = set()  # by arrays that have no copy in common
+    commands: list[Command] = []
+    for array in sorted(arrays, key=lambda array: (-len(arrays[array]), key(array))):
+        if covered.isdisjoint(arrays[array]):
+            commands.append(array)
+            covered |= arrays[array]
+        else:
+            shapes |= arrays[array]
+    commands += shapes - covered
+    return Program(program.width, program.height, tuple(sorted(commands, key=key)))
 
 
-def bounds(shape: Shape) -> tuple[float, float, float, float]:
-    """The bounding box (x0, y0, x1, y1) of a shape in px.
+class _Copy(NamedTuple):
+    """What an array paints on the canvas: column, row and number of the command, and the shape."""
 
-    >>> bounds(Via(5, 5, 2))
-    (3, 3, 7, 7)
-    """
-    x0, y0, x1, y1 = zip(*map(extent, primitives(shape)), strict=True)
-    return min(x0), min(y0), max(x1), max(y1)
+    place: tuple[int, int, int]
+    shape: Shape
 
 
-def _array(array: Array, size: tuple[int, int]) -> list[Command]:
-    """The array with positive steps and only the commands that reach the canvas, or its shapes."""
+def _array(array: Array, size: _Size) -> tuple[Array | None, set[Shape]]:
+    """The array without what adds nothing, and its copies; None where that is no array."""
     nx, dx, left = _steps(array.nx, array.dx)
     ny, dy, up = _steps(array.ny, array.dy)
-    normal = [_shape(moved(shape, left, up), None) for shape in array.commands]
-    shapes = {shape: None for shape in normal if shape is not None}
+    shapes = _sorted(array.commands, left, up)
+    copies = [
+        _Copy((i, j, k), copy)
+        for i in range(nx)
+        for j in range(ny)
+        for k, shape in enumerate(shapes)
+        if (copy := normal(moved(shape, i * dx, j * dy), size)) is not None
+    ]
+    for part in range(3):
+        copies = _without_idle(copies, part)
+    found = {copy.shape for copy in copies}
+    if len(found) < len(copies) or not copies:
+        return None, found
+    columns, rows, numbers = (sorted({copy.place[part] for copy in copies}) for part in range(3))
+    nx, ny = columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1
     if nx == ny == 1:
-        single = [_shape(shape, size) for shape in shapes]
-        return [shape for shape in single if shape is not None]
-    reach = (nx - 1) * dx, (ny - 1) * dy
-    kept = [shape for shape in shapes if not _outside(shape, size, reach)]
-    return [Array(nx, ny, dx, dy, tuple(sorted(kept, key=_key)))] if kept else []
+        return None, found
+    first = _sorted([shapes[k] for k in numbers], columns[0] * dx, rows[0] * dy)
+    return Array(nx, ny, dx if nx > 1 else 0.0, dy if ny > 1 else 0.0, tuple(first)), found
+
+
+def _without_idle(copies: list[_Copy], part: int) -> list[_Copy]:
+    """The copies without outer columns (part 0), rows (1) or any commands (2) that add nothing."""
+    groups: defaultdict[int, set[Shape]] = defaultdict(set)
+    for copy in copies:
+        groups[copy.place[part]].add(copy.shape)
+    count = Counter(shape for group in groups.values() for shape in group)
+    upward = sorted(groups)
+    kept = set(upward)
+    for order in (upward[::-1], upward):
+        for index in order:
+            if index in kept and all(count[shape] > 1 for shape in groups[index]):
+                kept.remove(index)
+                count.subtract(groups[index])
+            elif part < 2:  # columns and rows between others stay: they are counted by steps
+                break
+    return [copy for copy in copies if copy.place[part] in kept]
+
+
+def _sorted(shapes: Iterable[Shape], dx: float, dy: float) -> list[Shape]:
+    """Distinct shapes moved by dx, dy, unclipped, in order."""
+    found = {normal(moved(shape, dx, dy), None) for shape in shapes}
+    return sorted((shape for shape in found if shape is not None), key=key)
 
 
 def _steps(count: int, step: float) -> tuple[int, float, float]:
     """How many steps of how many px (not negative), and where the first one is then, in px."""
-    step = _px(_grid(step))
+    step = on_grid(step)
     if count == 1 or step == 0:
         return 1, 0.0, 0.0
     return count, abs(step), (count - 1) * min(step, 0.0)
-
-
-def _shape(shape: Shape, size: _Size) -> Shape | None:
-    """One shape in its one parametrisation, or None when it paints nothing."""
-    normal: Shape | None
-    match shape:
-        case Via(x, y, r):
-            normal = Via(_px(_grid(x)), _px(_grid(y)), _px(_grid(r))) if _grid(r) > 0 else None
-        case Wire():
-            normal = _wire(shape, size)
-        case Poly():
-            normal = _poly(shape, size)
-    if normal is None or (size is not None and _outside(normal, size, (0.0, 0.0))):
-        return None
-    return normal
-
-
-def _wire(wire: Wire, size: _Size) -> Wire | None:
-    width = _grid(wire.width)
-    corners, axes = _path(wire)
-    if not axes or width <= 0:
-        return None
-    start = _cap(wire.start, width, corners[:2]) if axes[0] != "D" else _NONE
-    end = _cap(wire.end, width, corners[-2:]) if axes[-1] != "D" else _NONE
-    corners, axes = _merged(corners, axes)
-    if len(axes) == 1 and axes[0] != "D":
-        (x0, y0), (x1, y1) = corners
-        length = abs(x1 - x0) + abs(y1 - y0)
-        widest = max([width, *(cap[1] for cap in (start, end) if cap[0] == length)])
-        if start[1] <= widest and end[1] <= widest:
-            wide, high = (0, widest) if axes[0] == "H" else (widest, 0)
-            xs = 2 * min(x0, x1) - wide, 2 * max(x0, x1) + wide
-            return _box(xs, (2 * min(y0, y1) - high, 2 * max(y0, y1) + high), size)
-    ways = (corners, axes, start, end), (corners[::-1], axes[::-1], end, start)
-    return min((_wire_of(width, *way) for way in ways), key=_key)
-
-
-def _path(wire: Wire) -> tuple[list[_Point], list[_Axis]]:
-    """The corners on the grid, and the axis from each to the next; runs of length 0 left out."""
-    x, y = wire.x, wire.y
-    corners = [(_grid(x), _grid(y))]
-    axes: list[_Axis] = []
-    for run in wire.runs:
-        x, y = x + run.dx, y + run.dy
-        corner = _grid(x), _grid(y)
-        if corner != corners[-1]:
-            corners.append(corner)
-            axes.append(run.axis)
-    return corners, axes
-
-
-def _merged(corners: list[_Point], axes: list[_Axis]) -> tuple[list[_Point], list[_Axis]]:
-    """The same without joints where an H or V run goes on in its direction."""
-    kept, names = corners[:2], axes[:1]
-    for corner, axis in zip(corners[2:], axes[1:], strict=True):
-        (ax, ay), (bx, by) = kept[-2:]
-        onward = (bx - ax) * (corner[0] - bx) > 0 or (by - ay) * (corner[1] - by) > 0
-        if axis == names[-1] != "D" and onward:
-            kept[-1] = corner
-        else:
-            kept.append(corner)
-            names.append(axis)
-    return kept, names
-
-
-def _cap(cap: Cap, width: int, run: list[_Point]) -> _Cap:
-    """The cap clipped to its run; none when it does not protrude."""
-    (x0, y0), (x1, y1) = run
-    length = min(_grid(cap.length), abs(x1 - x0) + abs(y1 - y0))
-    across = _grid(cap.width)
-    return (length, across) if length > 0 and across > width else _NONE
-
-
-def _wire_of(width: int, corners: list[_Point], axes: list[_Axis], start: _Cap, end: _Cap) -> Wire:
-    runs = []
-    for (x0, y0), (x1, y1), axis in zip(corners[:-1], corners[1:], axes, strict=True):
-        runs.append(Run(axis, _px(x1 - x0), _px(y1 - y0)))
-    x, y = corners[0]
-    first, last = (Cap(_px(length), _px(across)) for length, across in (start, end))
-    return Wire(_px(x), _px(y), _px(width), first, last, tuple(runs))
-
-
-def _box(xs: _Span, ys: _Span, size: _Size) -> Wire | None:
-    """A box clipped to the canvas, as a wire along its longer side when the grid allows that.
-
-    The centre line of a wire lies on the grid, so its long edges must add up to a multiple of 4
-    half steps and its short edges be even; a box that came from a wire fits at least one way.
-
-    Returns:
-        None when it is outside the canvas or fits neither way.
-    """
-    limits = (2 * _PER_PX * size[0], 2 * _PER_PX * size[1]) if size else (None, None)
-    (x0, x1), (y0, y1) = inside = _clipped(xs, limits[0]), _clipped(ys, limits[1])
-    if x0 >= x1 or y0 >= y1:
-        return None
-    ways: tuple[_Axis, _Axis] = ("H", "V") if x1 - x0 >= y1 - y0 else ("V", "H")
-    for axis in ways:
-        begin, stop = inside[axis == "V"]
-        low, high = _centred(*((ys, limits[1]) if axis == "H" else (xs, limits[0])))
-        if begin % 2 == stop % 2 == 0 and (low + high) % 4 == 0:
-            middle, width = (low + high) // 4, (high - low) // 2
-            ends = [(begin // 2, middle), (stop // 2, middle)]
-            corners = ends if axis == "H" else [(y, x) for x, y in ends]
-            return _wire_of(width, corners, [axis], _NONE, _NONE)
-    return None
-
-
-def _clipped(span: _Span, limit: int | None) -> _Span:
-    return span if limit is None else (max(span[0], 0), min(span[1], limit))
-
-
-def _centred(span: _Span, limit: int | None) -> _Span:
-    """The span clipped so that its middle lies on the grid.
-
-    An edge at or beyond the canvas edge paints the same wherever it lies there, so it may stay up
-    to 3 half steps (0.015 px) outside.
-    """
-    low, high = span
-    if limit is None or (low > 0 and high < limit):
-        return span
-    if low <= 0 and high >= limit:
-        return 0, limit
-    return (-(high % 4), high) if low <= 0 else (low, limit + -(low + limit) % 4)
-
-
-def _poly(poly: Poly, size: _Size) -> Wire | Poly | None:
-    """The polygon from its highest corner, or the wire it is."""
-    points = [(_grid(x), _grid(y)) for x, y in poly.points]
-    unchanged = 0
-    while unchanged < 2 and len(points) >= 3:  # a pass leaves the ends alone, so turn and repeat
-        kept = _without_idle(points)
-        unchanged = unchanged + 1 if len(kept) == len(points) else 0
-        points = kept[len(kept) // 2 :] + kept[: len(kept) // 2]
-    if len(points) < 3:
-        return None
-    xs, ys = ({point[axis] for point in points} for axis in (0, 1))
-    if len(points) == 4 and len(xs) == len(ys) == 2 and _is_outline(points):
-        wire = _box((2 * min(xs), 2 * max(xs)), (2 * min(ys), 2 * max(ys)), size)
-        if wire is not None:
-            return wire
-    top = min((y, x) for x, y in points)[::-1]
-    firsts = [i for i, point in enumerate(points) if point == top]
-    turned = [points[i:] + points[:i] for i in firsts]
-    turned += [way[:1] + way[:0:-1] for way in turned]
-    return Poly(tuple((_px(x), _px(y)) for x, y in min(turned)))
-
-
-def _without_idle(points: list[_Point]) -> list[_Point]:
-    """The polygon without repeats, spikes and joints on one axis, its two ends left alone."""
-    kept = points[:1]
-    for point, after in pairwise(points[1:]):
-        before = kept[-1]
-        idle = point in (before, after) or before == after
-        if not idle and not any(before[k] == point[k] == after[k] for k in (0, 1)):
-            kept.append(point)
-    return [*kept, points[-1]]
-
-
-def _is_outline(points: list[_Point]) -> bool:
-    """Whether four corners of a rectangle follow each other around it."""
-    return all((a[0] == b[0]) != (a[1] == b[1]) for a, b in pairwise([*points, points[0]]))
-
-
-def _outside(shape: Shape, size: tuple[int, int], reach: tuple[float, float]) -> bool:
-    """Whether the shape, and its copies up to `reach` further right and down, miss the canvas."""
-    x0, y0, x1, y1 = bounds(shape)
-    return x0 >= size[0] or y0 >= size[1] or x1 + reach[0] <= 0 or y1 + reach[1] <= 0
-
-
-def _key(command: Command) -> _Key:
-    """What commands are sorted by: kind, y, x, everything else."""
-    kind = _ORDER.index(type(command))
-    match command:
-        case Wire(x, y, width, start, end, runs):
-            caps = start.length, start.width, end.length, end.width
-            return kind, y, x, width, caps, tuple((run.axis, run.dx, run.dy) for run in runs)
-        case Via(x, y, r):
-            return kind, y, x, r
-        case Poly(points):
-            return kind, *((y, x) for x, y in points)
-        case Array(nx, ny, dx, dy, shapes):
-            return kind, tuple(map(_key, shapes)), nx, ny, dx, dy
-
-
-def _grid(value: float) -> int:
-    return round(value * _PER_PX)
-
-
-def _px(steps: int) -> float:
-    return steps / _PER_PX

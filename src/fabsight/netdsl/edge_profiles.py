@@ -14,8 +14,8 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
-from fabsight.netdsl.canonical import bounds
 from fabsight.netdsl.language import Program, Via
+from fabsight.netdsl.normal import bounds
 from fabsight.netdsl.rendering import Mask, paint, pick
 
 Map: TypeAlias = Float32[np.ndarray, "height width"]

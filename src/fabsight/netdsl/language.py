@@ -27,7 +27,7 @@ from fabsight.netdsl.shapes import (
     MAX_COMMANDS,
     MAX_COORDINATE_PX,
     MAX_PAINTED_PX,
-    MAX_RUNS,
+    MAX_PARTS,
     NO_CAP,
     Array,
     Cap,
@@ -53,7 +53,7 @@ __all__ = [
     "MAX_COMMANDS",
     "MAX_COORDINATE_PX",
     "MAX_PAINTED_PX",
-    "MAX_RUNS",
+    "MAX_PARTS",
     "MAX_TEXT_CHARACTERS",
     "NO_CAP",
     "Array",
@@ -264,8 +264,8 @@ def _wire(reader: Reader) -> Wire:
     ]
     runs: list[Run] = []
     while reader.next.text in _AXES:
-        if len(runs) == MAX_RUNS:
-            fail(reader.next, f"WIRE has at most {MAX_RUNS} runs")
+        if len(runs) == MAX_PARTS:
+            fail(reader.next, f"WIRE has at most {MAX_PARTS} runs")
         runs.append(_run(reader))
     if not runs:
         fail(reader.next, "WIRE needs a run (H length, V length or D dx dy)")
@@ -297,8 +297,8 @@ def _via(reader: Reader) -> Via:
 def _poly(reader: Reader) -> Poly:
     points: list[tuple[float, float]] = []
     while len(points) < 3 or _NUMBER.fullmatch(reader.next.text):
-        if len(points) == MAX_RUNS:
-            fail(reader.next, f"POLY has at most {MAX_RUNS} corners")
+        if len(points) == MAX_PARTS:
+            fail(reader.next, f"POLY has at most {MAX_PARTS} corners")
         name = f"of corner {len(points) + 1} (3 at least, x y each)"
         x = _number(reader, f"POLY needs a number for x {name}")
         points.append((x, _number(reader, f"POLY needs a number for y {name}")))
@@ -321,6 +321,8 @@ def _array(reader: Reader) -> Array:
             fail(inner, "ARRAY needs '}' after its commands")
         if inner.text == "ARRAY":
             fail(inner, "ARRAY cannot stand inside ARRAY, write the inner one out")
+        if len(shapes) == MAX_PARTS:
+            fail(inner, f"ARRAY has at most {MAX_PARTS} commands in its braces")
         command = _command(reader)
         assert not isinstance(command, Array)  # refused above, before it could recurse
         shapes.append(command)

@@ -14,7 +14,7 @@ MAX_COORDINATE_PX = 1_000_000.0
 MAX_CANVAS_PX = 65_536  # a side
 MAX_CANVAS_AREA_PX = 400_000_000
 MAX_COMMANDS = 200_000  # arrays written out
-MAX_RUNS = 10_000  # runs of a wire, corners of a polygon
+MAX_PARTS = 10_000  # runs of a wire, corners of a polygon, commands in an array's braces
 MAX_PAINTED_PX = 4e9  # `rendering.painted_px` of all commands, arrays written out
 
 
