@@ -1,6 +1,7 @@
 """predict, and report on what it wrote."""
 
 import os
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -68,6 +69,22 @@ def test_predict_into_a_folder_writes_files_and_a_report(fabsight_, spoiled, tmp
     assert {f"answers/bar_000.npy/{name}" for name in answers} <= files
     rows = objects((tmp_path / "run" / "results.jsonl").read_text())
     assert all((tmp_path / "run" / f).is_file() for r in rows for f in r.get("files", {}).values())
+
+
+def test_files_of_one_name_are_told_apart(fabsight_, bars, tmp_path, monkeypatch):
+    task = replace(TOYS["bar"], tables={"widths": lambda _, bar: [{"width_px": bar.width + 0.5}]})
+    monkeypatch.setattr(fabsight, "TASKS", {"bar": task})
+    shutil.copytree(bars, tmp_path / "more")
+    run = tmp_path / os.fsdecode(b"run\xff")
+    assert fabsight_("predict", bars, tmp_path / "more", "-t", "bar", "--out", run)[0] == 0
+    lines = (run / "tables" / "bar_widths.csv").read_text().splitlines()[1:]
+    names = [f"{folder}/bar_00{n}.npy" for folder in ("bars", "more") for n in range(3)]
+    assert [line.split(",")[0] for line in lines] == names
+    code, _, _ = fabsight_("report", run, "--out", tmp_path / "page.html")
+    assert code == 0
+    page = (tmp_path / "page.html").read_text()
+    assert all(page.count(f">{name}</a>") >= 2 for name in names)  # its row and its measurements
+    assert 'href="./run%FF/tables/bar_widths.csv"' in page
 
 
 def test_the_same_command_again_goes_on_and_another_is_refused(fabsight_, bars, tmp_path):

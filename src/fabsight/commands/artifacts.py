@@ -4,7 +4,7 @@
     answers/NAME/overlay.png    the answer over it
     answers/NAME/answer.gds     every export of the task, the answer's text among them
     answers/NAME/wires.csv      every table of measurements
-    tables/TASK_wires.csv       that table of all inputs, a column naming the input
+    tables/TASK_wires.csv       that table of all inputs, `input` naming each as the report does
 
 An input with several questions (a wafer file) has one set of files for each, with a prefix.
 """
@@ -19,6 +19,7 @@ from typing import Any
 from fabsight.batch import Item, path_items
 from fabsight.files import replace_file
 from fabsight.prediction import Job, answers, to_json
+from fabsight.report.entries import short_names
 from fabsight.report.pictures import preview
 from fabsight.report.tables import csv_bytes
 from fabsight.shards import Record
@@ -136,9 +137,10 @@ def pool_tables(run: Path, rows: Sequence[Mapping[str, Any]], task: Task[Any, An
 
 
 def _pooled(run: Path, rows: Sequence[Mapping[str, Any]], name: str) -> Iterator[dict[str, Any]]:
-    for row in rows:
+    names = short_names([str(row["path"]) for row in rows])
+    for row, shown in zip(rows, names, strict=True):
         file = row.get("files", {}).get(name)
         if file:
             with (run / file).open(newline="", encoding="utf-8") as lines:
                 for measured in csv.DictReader(lines):
-                    yield {"input": Path(row["path"]).name, **measured}
+                    yield {"input": shown, **measured}

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import html
 import math
+import os
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
@@ -47,7 +48,8 @@ def link(relative: str, text: str) -> str:
     >>> link("a b/javascript:x.gds", "gds")
     '<a href="./a%20b/javascript%3Ax.gds">gds</a>'
     """
-    return element("a", escape(text), href="./" + quote(relative.removeprefix("./")))
+    path = os.fsencode(relative.removeprefix("./"))  # names of files need not be UTF-8
+    return element("a", escape(text), href="./" + quote(path))
 
 
 def number(value: Any) -> str:

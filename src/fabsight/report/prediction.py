@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
-from urllib.parse import quote
 
 from fabsight import settings
 from fabsight.report.attention import to_look_at
@@ -27,7 +26,7 @@ from fabsight.report.entries import (
 from fabsight.report.gallery import chosen, gallery
 from fabsight.report.grids import Column, Markup, column, present, quantity, table
 from fabsight.report.guide import GENERAL, guide, made_with
-from fabsight.report.markup import element, escape, is_number, page, section, tiles
+from fabsight.report.markup import element, escape, is_number, link, page, section, tiles
 from fabsight.report.measurements import measurements
 from fabsight.report.tables import columns_of
 from fabsight.task import TableView, Task
@@ -146,7 +145,7 @@ def _checks(place: Place, part: Part, shown: Container[str], title: str) -> str:
 
 def csv_link(place: Place) -> str:
     """A link to the CSV file beside the page."""
-    return element("a", "all as CSV", href=f"./{quote(place.csv)}")
+    return link(place.csv, "all as CSV")
 
 
 def charts_of_checks(entries: Sequence[Entry], before: str = "") -> str:
