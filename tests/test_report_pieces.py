@@ -10,8 +10,16 @@ from tests.test_reporting import EVIL, Page, failure, result
 
 from fabsight.report import grids, pictures
 from fabsight.report.attention import MOST_LINES, MOST_LINKS, to_look_at
-from fabsight.report.charts import FEWEST_VALUES, Spread, axis, histogram, interval, spread_chart
-from fabsight.report.entries import Entry, short_names
+from fabsight.report.charts import (
+    FEWEST_VALUES,
+    Guides,
+    Spread,
+    axis,
+    histogram,
+    interval,
+    spread_chart,
+)
+from fabsight.report.entries import CONFIRMED, DOUBTFUL, Entry, short_names
 from fabsight.report.grids import Markup, column, present, table
 from fabsight.report.tables import csv_bytes, read_csv
 
@@ -200,3 +208,13 @@ def test_a_preview_keeps_small_images_and_bounds_large_ones():
     assert np.array_equal(pictures.preview(Image(small))[..., 0], small)
     large = np.zeros((500, 4096), np.uint16)
     assert pictures.preview(Image(large)).shape == (125, 1024, 3)
+
+
+def test_no_bar_of_checks_lies_across_a_threshold():
+    from fabsight.report.prediction import SCORE_BINS
+
+    for threshold in (DOUBTFUL, CONFIRMED):
+        assert threshold * SCORE_BINS == pytest.approx(round(threshold * SCORE_BINS))
+    text = histogram("check", [0.49, 0.5, 0.51, 0.8], "said", Guides(None, (), (0.0, 1.0), 20))
+    assert "<title>0.45 to 0.5: 1</title>" in text
+    assert "<title>0.5 to 0.55: 2</title>" in text

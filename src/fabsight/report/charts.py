@@ -21,13 +21,15 @@ class Guides:
 
     Attributes:
         middle: A full line: the mean or the median.
-        sides: Broken lines: limits, thresholds.
+        sides: Dashed lines: limits, thresholds.
         bounds: The axis, None for what holds the values.
+        bins: How many bars, 0 for as many as the values are worth.
     """
 
     middle: float | None = None
     sides: Sequence[float] = ()
     bounds: tuple[float, float] | None = None
+    bins: int = 0
 
 
 NO_GUIDES = Guides()
@@ -42,7 +44,7 @@ def histogram(title: str, values: Sequence[float], caption: str, guides: Guides 
     if known.size == 0:
         return ""
     low, high, step = axis(*(guides.bounds or (float(known.min()), float(known.max()))))
-    edges = np.linspace(low, high, _bins(known, high - low) + 1)
+    edges = np.linspace(low, high, (guides.bins or _bins(known, high - low)) + 1)
     counts, _ = np.histogram(np.clip(known, low, high), edges)  # `axis` may round inwards
     marks = _bars(counts, edges, low, high) + _ticks(low, high, step)
     marks += "".join(_upright(side, "side", low, high) for side in guides.sides)

@@ -19,7 +19,7 @@ GENERAL = {
     ),
     "3 sigma": (
         "Three times the sample standard deviation of the values shown, differences by design "
-        "among them. Broken lines: mean - 3 sigma and mean + 3 sigma."
+        "among them. Dashed lines: mean - 3 sigma and mean + 3 sigma."
     ),
 }
 

@@ -32,6 +32,7 @@ from fabsight.report.tables import columns_of
 from fabsight.task import TableView, Task
 
 TABLES = "tables"
+SCORE_BINS = 20  # no bar lies across a threshold
 TONES = {v.word: v.tone for v in (NO_ANSWER, EMPTY_ANSWER, CONTRADICTED, IN_DOUBT, WELL)}
 
 Tasks = Mapping[str, Task[Any, Any]]
@@ -158,8 +159,8 @@ def charts_of_checks(entries: Sequence[Entry], before: str = "") -> str:
     figures = before
     if len(scores) > 1:
         middle = median(scores)
-        guides = Guides(middle, (DOUBTFUL, CONFIRMED), (0.0, 1.0))
-        caption = f"median {middle:.2f} · n {len(scores)} · broken: {DOUBTFUL:.2f}, {CONFIRMED:.2f}"
+        guides = Guides(middle, (DOUBTFUL, CONFIRMED), (0.0, 1.0), SCORE_BINS)
+        caption = f"median {middle:.2f} · n {len(scores)} · dashed: {DOUBTFUL:.2f}, {CONFIRMED:.2f}"
         figures += histogram("check", scores, caption, guides)
     if len(seconds) > 1:
         middle, longest = median(seconds), max(seconds)
