@@ -153,14 +153,13 @@ def test_evaluate_and_predict_leave_each_others_folders_alone(fabsight_, bars, t
 @pytest.fixture
 def layouts(fabsight_, monkeypatch, tmp_path):
     """The command line with a layout task (no solver needed), and a program."""
-    from fabsight.netdsl import exports, language
+    from fabsight.netdsl import exports, language, parse
     from fabsight.netdsl.settings import LayoutSettings
-
-    def parse(text, _question):
-        return language.parse(text)
+    from fabsight.netdsl.variants import variants
 
     task = replace(TOYS["bar"], name="netdsl", parse=parse, write=language.write)
     task = replace(task, context=LayoutSettings, imports=exports.IMPORTS, exports=exports.EXPORTS)
+    task = replace(task, vary=variants)
     monkeypatch.setattr(fabsight, "TASKS", {"netdsl": task}, raising=False)
     wires = "".join(f"WIRE 0 {y} 8 0 0 0 0 H 64\n" for y in (12, 32, 52))
     (tmp_path / "three.txt").write_text(f"CANVAS 64 64\n{wires}")

@@ -88,13 +88,14 @@ def test_the_task_in_the_contribution_guide_works():
 def test_the_reader_in_the_contribution_guide_works(tmp_path):
     from fabsight.netdsl.language import Program, straight
     from fabsight.netdsl.rendering import render
-    from fabsight.task import AnswerError
+    from fabsight.task import AnswerError, Imported
 
     block = next(b for b in PYTHON.findall((ROOT / "CONTRIBUTING.md").read_text()) if "rects" in b)
     names = {"AnswerError": AnswerError, "Program": Program, "straight": straight}
+    names["Imported"] = Imported
     exec(block, names)
     (tmp_path / "two.rects").write_text("0 0 10 4\n20 8 2 2\n")
-    assert render(names["read_rects"](tmp_path / "two.rects")).sum() == 44
+    assert render(names["read_rects"](tmp_path / "two.rects", None).answer).sum() == 44
     (tmp_path / "bad.rects").write_text("0 0 10\n")
     with pytest.raises(AnswerError, match=r"bad\.rects:1: expected x y width height"):
-        names["read_rects"](tmp_path / "bad.rects")
+        names["read_rects"](tmp_path / "bad.rects", None)

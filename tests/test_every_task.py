@@ -28,7 +28,7 @@ from fabsight.evaluation import evaluate
 from fabsight.models import load
 from fabsight.netdsl.language import Wire, moved
 from fabsight.synthesis import synthesize
-from fabsight.task import AnswerError, Check, FabsightError
+from fabsight.task import AnswerError, Check, FabsightError, Variants, Wish
 from fabsight.totals import score, totals
 
 TASKS = {**getattr(fabsight, "TASKS", {}), **TOYS}
@@ -250,10 +250,27 @@ def law_of_exports(task):
                 export(example.question, right, path)
             assert paths[0].read_bytes() == paths[1].read_bytes() != b"", name
             if name in task.imports:
-                row = score(task, task.imports[name](paths[0]), example)
+                imported = task.imports[name](paths[0], example.question.context)
+                row = score(task, imported.answer, example)
                 best = task.metrics[task.headline].best_for(example)
                 assert row[task.headline] == pytest.approx(best, abs=0.01), name
     assert task.imports.keys() <= task.exports.keys()
+
+
+def law_of_variants(task):
+    """Variant i is the same however often it is drawn, and its answer can be read; i matters."""
+    if task.vary is None:
+        return
+    (example,) = drawn(task, 1)
+    varied = task.vary(example.question, truth(task, example), Wish(seed=3, look="clean"))
+    digests = []
+    for index in range(FEW):
+        once, again = varied.draw(index), varied.draw(index)
+        assert digest(once) == digest(again), index
+        assert once.kind, "the kind of edit"
+        truth(task, once)
+        digests.append(digest(once))
+    assert len(set(digests)) == FEW
 
 
 def law_of_pictures(task):
@@ -340,6 +357,10 @@ def export_time(_question, _bar, path):
     path.write_text(restless())
 
 
+def fickle(*_):
+    return Variants(lambda _: BAR.synthesize(np.random.default_rng()))
+
+
 @dataclass(frozen=True)
 class Undescribed:
     """No word about its fields."""
@@ -368,6 +389,7 @@ BROKEN = {
     "law_of_garbage": replace(BAR, parse=anything),
     "law_of_any_text": replace(BAR, parse=raising),
     "law_of_exports": replace(BAR, exports={"txt": export_time}),
+    "law_of_variants": replace(BAR, vary=fickle),
     "law_of_pictures": replace(BAR, draw=lambda question, _: question.images[0].pixels[..., None]),
     "law_of_foreign_files": replace(BAR, recognises=lambda path: path.stat().st_size),
     "law_of_settings": replace(BAR, context=Undescribed),

@@ -14,7 +14,19 @@ from pathlib import Path
 
 import numpy as np
 
-from fabsight.task import AnswerError, Check, Example, FabsightError, Image, Metric, Question, Task
+from fabsight.task import (
+    AnswerError,
+    Check,
+    Example,
+    FabsightError,
+    Image,
+    Imported,
+    Metric,
+    Question,
+    Task,
+    Variants,
+    Wish,
+)
 
 # Worker processes import this module by its name; they get this process's path to look in.
 sys.path.append(str(Path(__file__).parents[1]))
@@ -129,9 +141,21 @@ def bar_export(_question: Question, bar: Bar, path: Path) -> None:
     path.write_text(bar_write(bar) + "\n")
 
 
-def bar_import(path: Path) -> Bar:
+def bar_import(path: Path, _settings: BarSettings) -> Imported[Bar]:
     _, x, width = path.read_text().split()
-    return Bar(int(x), int(width))
+    return Imported(Bar(int(x), int(width)), 2.0, "toy", ("a toy",))
+
+
+def bar_vary(question: Question, bar: Bar, wish: Wish) -> Variants:
+    """Bars that are wider; the question's image says the scale."""
+
+    def draw(index: int) -> Example:
+        wider = Bar(bar.x, bar.width + 1 + index)
+        image = Image(bar_paint(wider), question.images[0].nm_per_px, "toy")
+        asked = Question((image,), question.text, question.context)
+        return Example(asked, bar_write(wider), kind=f"wider {wish.seed}")
+
+    return Variants(draw, ("no place for narrower",))
 
 
 BAR = Task(
@@ -155,6 +179,7 @@ BAR = Task(
     draw=bar_draw,
     exports={"txt": bar_export},
     imports={"txt": bar_import},
+    vary=bar_vary,
 )
 
 SHADES = "dark,light,striped"

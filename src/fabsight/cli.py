@@ -173,7 +173,7 @@ def convert(
 
     A text file has no pixel size: --nm-per-px 2.5 says it.
     """
-    from fabsight.commands.data import convert
+    from fabsight.commands.converting import convert
 
     return convert(file, to, out, task, settings, Console(json, quiet))
 
@@ -191,14 +191,20 @@ def vary(
     look: Annotated[
         str, typer.Option("--look", help="How the images look: clean, mild, hard or wild.")
     ] = "mild",
+    task: TaskName = "",
+    settings: Settings = NONE,
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
-    """Write a layout's variants as defect images. Label, box and program of each are exact."""
-    from fabsight.commands.varying import Wish, vary
+    """Write a layout's variants as defect images. Label, box and program of each are exact.
 
-    wish = Wish(program, count, seed, tuple(kinds), look)
-    return vary(wish, out, Console(json, quiet))
+    The images have the pixel size of the layout file; a text has none: --nm-per-px 2.5 says it.
+    """
+    from fabsight.commands.varying import Origin, vary
+    from fabsight.task import Wish
+
+    wish = Wish(seed, tuple(kinds), look)
+    return vary(Origin(program, task, tuple(settings)), wish, count, out, Console(json, quiet))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, also through a crash.
+"""Files that appear whole or not at all, also through a crash; text as people save it.
 
 What is being written stands beside its place under a name of its own, `.fabsight-PID-HEX.tmp`,
 which no message shows. A writer that is killed leaves it behind: `strays` finds it.
@@ -125,3 +125,32 @@ def _flush_names(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def read_text(path: Path, most_bytes: int) -> str:
+    r"""The text of a UTF-8 file, without a byte order mark, each line end as \n.
+
+    Raises FabsightError where there is no such file, or it is larger than `most_bytes` or no text.
+
+    >>> path = getfixture("tmp_path") / "a.txt"
+    >>> _ = path.write_bytes(b"\xef\xbb\xbfone\r\ntwo")
+    >>> read_text(path, 99)
+    'one\ntwo'
+    """
+    try:
+        size = path.stat().st_size
+        if size > most_bytes:
+            raise FabsightError(
+                f"{path}: {size:,} bytes are too many for an answer, at most {most_bytes:,} can be "
+                "read; split it"
+            )
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FabsightError(
+            f"{path}: is no text: byte {error.start} is not UTF-8; save it as UTF-8, or name it by "
+            "its format"
+        ) from error
+    except OSError as error:
+        raise FabsightError(
+            f"{path}: cannot be read: {error.strerror or error}; check the name"
+        ) from error

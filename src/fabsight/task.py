@@ -162,6 +162,46 @@ class Metric(Generic[C]):
 Row: TypeAlias = dict[str, float]
 
 
+@dataclass(frozen=True, eq=False)
+class Imported(Generic[A]):
+    """An answer that a file of another tool holds, and what is known of its scale.
+
+    Attributes:
+        answer: The value.
+        nm_per_px: Pixel size in nanometres, None when unknown.
+        scale_source: Where `nm_per_px` came from; where it is unknown, what exports then assume.
+        warnings: What a person should know about how the file was read.
+    """
+
+    answer: A
+    nm_per_px: float | None = None
+    scale_source: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Which variants of an answer a person asked for.
+
+    Attributes:
+        seed: Variant i depends on (seed, i) and what is varied, on nothing else.
+        kinds: Edits to choose from; () for any the task has.
+        look: How the images look, in the task's words.
+    """
+
+    seed: int
+    kinds: tuple[str, ...] = ()
+    look: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Variants(Generic[C]):
+    """The endless sequence of variants of one answer, and what a person should know about it."""
+
+    draw: Callable[[int], Example[C]]
+    warnings: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class TableView:
     """How a person reads one of a task's tables; the CSV files have every column all the same.
@@ -202,7 +242,11 @@ class Task(Generic[A, C]):
         summarise: Totals of corpus metrics from all rows, {} when there are none.
         draw: A picture of the answer over the input for a person, uint8 RGB.
         exports: Format name -> writer(question, answer, path).
-        imports: Format name -> reader(path) of an answer, for `convert`.
+        imports: Format name -> reader(path, settings) of an answer, for `convert` and `vary`. Any
+            other file is text in the task's language, read by the format of the task's own name
+            where it has one, by `parse` where it has none.
+        vary: Labelled variants of an answer (defects, process variations), None without any; the
+            question has the settings, and an image with the pixel size where that is known.
         tables: Name -> rows of measurements (dicts) of an answer, for CSV and reports.
         uses: What of a question, beside images and context, can change an answer: "text", "golden",
             "shots". A person who gives what is not used is told so.
@@ -227,7 +271,8 @@ class Task(Generic[A, C]):
     summarise: Callable[[Sequence[Row]], Row]
     draw: Callable[[Question[C], A], Picture]
     exports: Mapping[str, Callable[[Question[C], A, Path], None]]
-    imports: Mapping[str, Callable[[Path], A]] = field(default_factory=dict)
+    imports: Mapping[str, Callable[[Path, C], Imported[A]]] = field(default_factory=dict)
+    vary: Callable[[Question[C], A, Wish], Variants[C]] | None = None
     tables: Mapping[str, Callable[[Question[C], A], list[dict[str, Any]]]] = field(
         default_factory=dict
     )

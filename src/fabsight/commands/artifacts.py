@@ -113,7 +113,10 @@ def write_measured(
 def write_exports(
     task: Task[Any, Any], question: Question[Any], prediction: Prediction, at: tuple[Path, str]
 ) -> tuple[dict[str, str], list[str]]:
-    """Every export of one answer: format -> relative path, and why some were not written."""
+    """Every export of one answer: format -> relative path, and why some were not written.
+
+    Raises FabsightError where a file cannot be written at all, as on a full disk.
+    """
     run, stem = at
     value = task.parse(prediction.text, question)
     files, refused = {}, []
@@ -121,6 +124,8 @@ def write_exports(
         try:
             export(question, value, run / f"{stem}answer.{name}")
         except FabsightError as error:
+            if isinstance(error.__cause__, OSError):  # the machine's fault, not the answer's
+                raise
             refused.append(f"no {name} was written: {error}")
             continue
         files[name] = f"{stem}answer.{name}"

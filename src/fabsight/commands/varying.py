@@ -1,102 +1,66 @@
-"""vary: a layout program to labelled defect images, beside the image of the sound layout."""
+"""vary: an answer to labelled variants of it, defect images beside the image of the sound one."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import get_args
-
-import numpy as np
 
 from fabsight.commands.console import OK, Console
-from fabsight.commands.data import claim, read_answer
-from fabsight.netdsl.language import Program, write
-from fabsight.netdsl.looks import Look, Preset, draw_look
-from fabsight.netdsl.rendering import render
-from fabsight.netdsl.settings import LayoutSettings
-from fabsight.task import Example, FabsightError, Image, Question
-
-PRESETS: tuple[Preset, ...] = get_args(Preset)
+from fabsight.commands.converting import read_answer, said_scale
+from fabsight.commands.data import Tally, claim
+from fabsight.commands.tasks import all_tasks
+from fabsight.task import FabsightError, Wish
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What a person asked for.
+class Origin:
+    """The file whose answer is varied, and how it is read."""
 
-    Attributes:
-        program: File of the sound layout.
-        count: Variants wanted.
-        seed: Variant i depends on (seed, i) only.
-        kinds: Edits to choose from; () for any.
-        look: How the images look.
-    """
-
-    program: Path
-    count: int
-    seed: int
-    kinds: Sequence[str]
-    look: str
+    file: Path
+    task: str
+    settings: Sequence[str]
 
 
-def vary(wish: Wish, out: Path, console: Console) -> int:
-    """Write the variants into `out`; goes on where an earlier, broken-off call stopped."""
+def vary(origin: Origin, wish: Wish, count: int, out: Path, console: Console) -> int:
+    """Write `count` variants into `out`; goes on where an earlier, broken-off call stopped."""
     from fabsight import dataset
 
-    if wish.look not in PRESETS:
-        raise FabsightError(f"vary: --look {wish.look}: choose from {', '.join(PRESETS)}")
-    source = read_answer(wish.program, "netdsl", ())
-    text = write(source.value)
+    source = read_answer("vary", origin.file, origin.task or _the_only_one(), origin.settings)
+    if source.task.vary is None:
+        raise FabsightError(f"vary: {source.task.name} has no variants; choose {_offers()}")
+    variants = source.task.vary(source.question, source.value, wish)
     made_from = {
-        "program": sha256(text.encode()).hexdigest(),
-        "seed": wish.seed,
-        "kinds": list(wish.kinds),
-        "look": wish.look,
+        "answer": sha256(source.task.write(source.value).encode()).hexdigest(),
+        "nm_per_px": source.scale["nm_per_px"],
+        "settings": list(origin.settings),
+        **asdict(wish),
         "fabsight": version("fabsight"),
     }
-    next(variants(wish, source.value, 0, 1))  # a wrong kind is refused before anything is written
     claim("vary", out, made_from)
     before = dataset.resume(out)
-    made = variants(wish, source.value, before, wish.count)
+    made = (replace(variants.draw(i), group=origin.file.name) for i in range(before, count))
     card = {
-        "what": "variants of one layout, rendered; `kind` is the edit, `golden` the sound layout",
-        "made by": f"fabsight vary {wish.program.name} --seed {wish.seed} --look {wish.look}",
+        "what": "variants of one answer; `kind` is the edit, `golden` the image of the sound one",
+        "made by": f"fabsight vary {origin.file.name} --seed {wish.seed} --look {wish.look}",
         "seed": wish.seed,
-        "licence": "as the layout's",
+        "licence": "as what was varied",
     }
-    held = dataset.write(out, made, source.task, card)
-    console.emit({"out": out, "seed": wish.seed, "count": held, "new": held - before})
-    console.say(f"{out}: {held} variants" + f", {before} of them from before" * bool(before))
+    tally = Tally(out, "variants", count, before, dataset.write(out, made, source.task, card))
+    warnings = (*source.warnings, *variants.warnings)
+    row = {"out": out, "task": source.task.name, "seed": wish.seed, **tally.counts()}
+    console.emit({**row, "scale": source.scale, "warnings": warnings})
+    console.say(f"{tally.words()}; {said_scale(source)}")
+    for warning in warnings:
+        console.say(f"  {warning}")
     return OK
 
 
-def variants(
-    wish: Wish, program: Program, first: int, stop: int
-) -> Iterator[Example[LayoutSettings]]:
-    """Variants first, first + 1, ... up to stop: image, edited program, golden image, edits."""
-    from fabsight.netdsl.synthesis import PROMPT
-    from fabsight.netdsl.vary import vary
-
-    for index in range(first, stop):
-        rng = np.random.default_rng([wish.seed, index])
-        varied = vary(program, rng, wish.kinds or None)
-        preset = next(each for each in PRESETS if each == wish.look)
-        look = None if preset == "clean" else draw_look(rng, preset)
-        image, golden = (_image(each, look, rng) for each in (varied.program, program))
-        question = Question((image,), PROMPT, LayoutSettings(), golden=golden)
-        yield Example(
-            question,
-            write(varied.program),
-            group=wish.program.name,
-            kind=varied.edits[0].kind,
-            metadata={"edits": [asdict(edit) for edit in varied.edits]},
-        )
+def _the_only_one() -> str:
+    """The name of the one task that offers variants, "" where several do: the file then decides."""
+    offering = [task.name for task in all_tasks().values() if task.vary is not None]
+    return offering[0] if len(offering) == 1 else ""
 
 
-def _image(program: Program, look: Look | None, rng: np.random.Generator) -> Image:
-    """The program as a microscope would show it, or without a look as a clean picture."""
-    from fabsight.netdsl.sem import simulate
-
-    if look is None:
-        return Image(render(program) * np.uint8(255))
-    return Image(simulate(program, look, rng).pixels)
+def _offers() -> str:
+    return " or ".join(task.name for task in all_tasks().values() if task.vary is not None)

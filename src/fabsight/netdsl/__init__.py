@@ -19,6 +19,7 @@ from fabsight.netdsl.scoring import METRICS, score
 from fabsight.netdsl.settings import LayoutSettings
 from fabsight.netdsl.solver import refine, solve
 from fabsight.netdsl.synthesis import PROMPT, synthesize
+from fabsight.netdsl.variants import variants
 from fabsight.task import Question, Row, Task
 
 
@@ -51,6 +52,7 @@ TASK: Task[Program, LayoutSettings] = Task(
     draw=draw,
     exports=EXPORTS,
     imports=IMPORTS,
+    vary=variants,
     tables={"metrology": measure},
     views=VIEWS,
     guide=GUIDE,

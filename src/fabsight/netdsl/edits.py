@@ -6,22 +6,53 @@ a pixel, so that the rails beside a notch or a hole end exactly where the wire d
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from jaxtyping import Int32
 
 from fabsight.netdsl.language import NO_CAP, Program, Run, Shape, Via, Wire, moved, straight
-from fabsight.netdsl.rendering import render
+from fabsight.netdsl.rendering import Mask, render
 
 MAX_BRIDGE_PX = 40
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """A program and, once asked for, its layers and nets: the 4-connected components of metal."""
+
+    program: Program
+
+    @cached_property
+    def metal(self) -> Mask:
+        """The mask of the metal."""
+        return render(self.program, "metal")
+
+    @cached_property
+    def via(self) -> Mask:
+        """The mask of the vias."""
+        return render(self.program, "via")
+
+    @cached_property
+    def nets(self) -> Int32[np.ndarray, "height width"]:
+        """The number of each pixel's net, 0 for none."""
+        import cv2
+
+        return np.asarray(cv2.connectedComponents(self.metal, connectivity=4)[1], np.int32)
+
+    @cached_property
+    def count(self) -> int:
+        """How many nets there are."""
+        return int(self.nets.max(initial=0))
+
+
+@dataclass(frozen=True)
 class Draw:
-    """Which shape an edit is tried on, and the generator."""
+    """Which shape an edit is tried on, the layout it is part of, and the generator."""
 
     shape: Shape
-    program: Program
+    drawn: Drawn
     rng: np.random.Generator
 
     @property
@@ -149,7 +180,8 @@ def _stretch(draw: Draw, length: float) -> _Stretch | None:
     high = run.length - (wire.end.length if number == last else wire.width / 2)
     x = wire.x + sum(r.dx for r in wire.runs[:number])
     y = wire.y + sum(r.dy for r in wire.runs[:number])
-    begin, side = (x, draw.program.width) if run.axis == "H" else (y, draw.program.height)
+    program = draw.drawn.program
+    begin, side = (x, program.width) if run.axis == "H" else (y, program.height)
     forward = run.dx + run.dy > 0
     low = max(low, -begin if forward else begin - side) + margin
     high = min(high, side - begin if forward else begin) - margin
@@ -223,15 +255,13 @@ def _spur(draw: Draw) -> Change | None:
 
 def _bridge(draw: Draw) -> Change | None:
     """Metal from a wire straight across to the next net beside it."""
-    import cv2
-
     size = draw.between(2.0, max(3.0, 0.75 * draw.width))
     stretch = _stretch(draw, size)
     if stretch is None:
         return None
     wire, side = stretch.wire, draw.sign()
     begin = draw.between(stretch.low, stretch.high - size)
-    nets = cv2.connectedComponents(render(draw.program, "metal"), connectivity=4)[1]
+    nets = draw.drawn.nets
     middle = begin + size / 2
     edge = wire.width / 2
     own = _net_at(nets, stretch.at(middle, side * (edge - 1)))

@@ -1,24 +1,26 @@
 """Programs as files for other tools, and back: text, GDSII, OASIS, SVG, PNG.
 
 Every writer has the shape of `Task.exports`: (question, program, path). The pixel size is that of
-the question's first image. A file appears whole or not at all.
+the question's first image. A file appears whole or not at all. Every reader has the shape of
+`Task.imports`: (path, settings); the pixel size in the settings wins over what the file says.
 """
 
 import base64
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import TypeAlias
 
-from fabsight.files import replacing
+from fabsight.files import read_text, replacing
 from fabsight.netdsl.gdsfile import Kind
-from fabsight.netdsl.gdsii import LAYERS, LayerMap, write_layout
+from fabsight.netdsl.gdsii import LAYERS, UNKNOWN_SCALE, LayerMap, check_scale, write_layout
 from fabsight.netdsl.gdsii_reading import read_program
 from fabsight.netdsl.language import MAX_TEXT_CHARACTERS, Program, parse, write
 from fabsight.netdsl.rendering import render
 from fabsight.netdsl.settings import LayoutSettings
 from fabsight.netdsl.svg import read_svg, svg_text
-from fabsight.task import AnswerError, FabsightError, Question
+from fabsight.task import AnswerError, Imported, Question
 
 LayoutQuestion: TypeAlias = Question[LayoutSettings]
 
@@ -61,30 +63,35 @@ def export_png(_question: LayoutQuestion, program: Program, path: Path) -> None:
         Image.fromarray(render(program) * 255).save(part, format="PNG")
 
 
-def import_text(path: Path) -> Program:
-    """The program in a text file; AnswerError names line and column."""
+def import_text(path: Path, settings: LayoutSettings) -> Imported[Program]:
+    """The program in a text file; AnswerError names line and column. Texts have no scale."""
+    nm_per_px = _said(path, settings)
+    text = read_text(path, MAX_TEXT_CHARACTERS)
     try:
-        if path.stat().st_size > MAX_TEXT_CHARACTERS:
-            raise FabsightError(f"{path}: over {MAX_TEXT_CHARACTERS} characters: split the layout")
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise FabsightError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise FabsightError(f"{path}: is no text: {error}") from error
-    try:
-        return parse(text)
+        program = parse(text)
     except AnswerError as error:
         raise AnswerError(f"{path}: {error}", error.line, error.column) from error
+    return Imported(program, nm_per_px, "user" if nm_per_px else UNKNOWN_SCALE)
 
 
-def import_gds(path: Path) -> Program:
-    """The program in a GDSII file; `gdsii_reading.read_program` takes layers, cell and scale."""
-    return read_program(path, "gds")
+def import_gds(path: Path, settings: LayoutSettings) -> Imported[Program]:
+    """The program in a GDSII file; `gdsii_reading.read_program` takes layers and cell too."""
+    return read_program(path, "gds", nm_per_px=_said(path, settings))
 
 
-def import_oas(path: Path) -> Program:
-    """The program in an OASIS file; `gdsii_reading.read_program` takes layers, cell and scale."""
-    return read_program(path, "oas")
+def import_oas(path: Path, settings: LayoutSettings) -> Imported[Program]:
+    """The program in an OASIS file; `gdsii_reading.read_program` takes layers and cell too."""
+    return read_program(path, "oas", nm_per_px=_said(path, settings))
+
+
+def import_svg(path: Path, settings: LayoutSettings) -> Imported[Program]:
+    """The program in an SVG file. Its numbers are px: the pixel size only says how large one is."""
+    nm_per_px = _said(path, settings)
+    read = read_svg(path)
+    check_scale(path, read.nm_per_px)
+    if nm_per_px is not None:
+        return replace(read, nm_per_px=nm_per_px, scale_source="user")
+    return read if read.nm_per_px else replace(read, scale_source=UNKNOWN_SCALE)
 
 
 EXPORTS: Mapping[str, Callable[[LayoutQuestion, Program, Path], None]] = {
@@ -94,19 +101,25 @@ EXPORTS: Mapping[str, Callable[[LayoutQuestion, Program, Path], None]] = {
     "svg": export_svg,
     "png": export_png,
 }
-IMPORTS: Mapping[str, Callable[[Path], Program]] = {
+IMPORTS: Mapping[str, Callable[[Path, LayoutSettings], Imported[Program]]] = {
     "netdsl": import_text,
     "gds": import_gds,
     "oas": import_oas,
-    "svg": read_svg,
+    "svg": import_svg,
 }
 
 
 def _export_layout(
     question: LayoutQuestion, program: Program, path: Path, kind: Kind, layers: LayerMap
 ) -> None:
-    with replacing(path) as part:
-        write_layout(program, part, kind, _nm_per_px(question), layers)
+    write_layout(program, path, kind, _nm_per_px(question), layers)
+
+
+def _said(path: Path, settings: LayoutSettings) -> float | None:
+    """The pixel size that the person gave, None without one; FabsightError where it is none."""
+    nm_per_px = settings.nm_per_px or None
+    check_scale(path, nm_per_px)
+    return nm_per_px
 
 
 def _nm_per_px(question: LayoutQuestion) -> float | None:

@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import sys
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -18,24 +17,25 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from jaxtyping import Float
 
-from fabsight.netdsl.language import MAX_COMMANDS
+from fabsight.netdsl.gdsii_records import first_fault
 from fabsight.task import FabsightError
 
 Kind: TypeAlias = Literal["gds", "oas"]
-_Texts: TypeAlias = dict[str, str]
 Points: TypeAlias = Float[np.ndarray, "corners 2"]
 LayerNumber: TypeAlias = tuple[int, int]
 
 TIMEOUT_S = 120
 MAX_MEMORY_BYTES = 4 << 30
-MAX_CORNERS = 5_000_000
 MAX_REACH_NM = 1e12  # a kilometre
 PROPERTY_CHARACTERS = 120  # GDSII allows an element 128 bytes of properties in all
 LABEL_CHARACTERS = 470  # and a text label 512
-_KEY = "netdsl-text"
+KEY = "netdsl-text"
 _MAGIC = {"gds": b"\x00\x06\x00\x02", "oas": b"%SEMI-OASIS\r\n"}
 _OASIS_END_BYTES = 256  # OASIS 1.0, 14: the END record is this long and is the last of the file
-_CHILD = "from fabsight.netdsl.gdsfile import serve_one_file; serve_one_file()"
+_END = {"gds": b"\x00\x04\x04\x00", "oas": b"\x02"}  # how the last record begins
+_END_BYTES = {"gds": 4, "oas": _OASIS_END_BYTES}  # counted from the end of the file
+_AGAIN = "write it again with the tool that made it"
+_CHILD = "from fabsight.netdsl.flattening import serve_one_file; serve_one_file()"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,14 +64,23 @@ class Field:
     offsets: Points
     outlines: tuple[Outline, ...]
 
+    def copies(self) -> list[Outline]:
+        """The outlines at each of their places, without text."""
+        return [
+            Outline(outline.layer, "", outline.points + offset)
+            for offset in self.offsets
+            for outline in self.outlines
+        ]
+
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """One cell of a file."""
+    """One cell of a file, and what of it is not in here, in sentences."""
 
     outlines: tuple[Outline, ...]
     paths: tuple[Path2D, ...]
     fields: tuple[Field, ...]
+    notes: tuple[str, ...] = ()
 
 
 def read_layout(path: Path, kind: Kind, cell: str = "") -> Layout:
@@ -94,12 +103,16 @@ def read_layout(path: Path, kind: Kind, cell: str = "") -> Layout:
         )
     except subprocess.TimeoutExpired as slow:
         raise FabsightError(f"{path}: reading took over {TIMEOUT_S} s; split the layout") from slow
-    if child.returncode or not child.stdout:
+    dead = child.returncode or not child.stdout
+    found = {} if dead else json.loads(child.stdout)
+    fault = first_fault(path) if kind == "gds" and (dead or found.get("damaged")) else ""
+    if fault:
+        raise FabsightError(f"{path}: this GDSII file is damaged at {fault}; {_AGAIN}")
+    if dead:
         raise FabsightError(
-            f"{path}: this {_name(kind)} file is damaged or needs over "
-            f"{MAX_MEMORY_BYTES >> 30} GiB: its reader ended with code {child.returncode}"
+            f"{path}: this {_name(kind)} file is damaged or needs over {MAX_MEMORY_BYTES >> 30} "
+            f"GiB: its reader ended with code {child.returncode}; {_AGAIN}, or cut out a part"
         )
-    found = json.loads(child.stdout)
     if "error" in found:
         raise FabsightError(f"{path}: {found['error']}")
     reach_nm = _reach_nm(found)
@@ -112,6 +125,7 @@ def read_layout(path: Path, kind: Kind, cell: str = "") -> Layout:
             Field(text, _pairs(offsets), tuple(map(_outline, outlines)))
             for text, offsets, outlines in found["fields"]
         ),
+        tuple(found["notes"]),
     )
 
 
@@ -120,16 +134,25 @@ def _check_header(path: Path, kind: Kind) -> None:
     try:
         with path.open("rb") as file:
             head = file.read(len(_MAGIC[kind]))
-            file.seek(0, os.SEEK_END)
-            size = file.tell()
-            file.seek(max(size - _OASIS_END_BYTES, 0))
-            end = file.read(1)
+        if head == _MAGIC[kind] and kind == "oas" and not has_end(path, kind):
+            raise FabsightError(
+                f"{path}: this OASIS file is cut short: it has no END record {_OASIS_END_BYTES} "
+                f"bytes before its end, at byte {path.stat().st_size}; {_AGAIN}"
+            )
     except OSError as error:
         raise FabsightError(f"{path}: cannot be read: {error.strerror}") from error
     if head != _MAGIC[kind]:
-        raise FabsightError(f"{path}: is no {_name(kind)} file: it begins with {head!r}")
-    if kind == "oas" and end != b"\x02":
-        raise FabsightError(f"{path}: this OASIS file is cut short: it has no END record")
+        begins = f"it begins with {head!r} at byte 0" if head else "it is empty"
+        raise FabsightError(
+            f"{path}: is no {_name(kind)} file: {begins}; name it by what it holds, or {_AGAIN}"
+        )
+
+
+def has_end(path: Path, kind: Kind) -> bool:
+    """Whether a file's last record is there: a file cut short has none."""
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - _END_BYTES[kind], 0))
+        return file.read(len(_END[kind])) == _END[kind]
 
 
 def _reach_nm(found: dict[str, Any]) -> float:
@@ -154,152 +177,6 @@ def _pairs(flat: list[float]) -> Points:
     return np.asarray(flat, np.float64).reshape(-1, 2)
 
 
-# ---- the child process
-
-
-class _RefusedError(Exception):
-    """Why the file cannot be used, in one sentence."""
-
-
-def serve_one_file() -> None:
-    """Main function of the child process: read the file named in sys.argv, print JSON."""
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (TIMEOUT_S, TIMEOUT_S))
-    kind, path, cell = sys.argv[1:]
-    found: dict[str, Any]
-    try:
-        found = _contents(kind, path, cell)
-    except (_RefusedError, OSError, RuntimeError, MemoryError) as error:
-        found = {"error": str(error).rstrip(".") or "needs too much memory"}
-    json.dump(found, sys.stdout)
-
-
-def _contents(kind: str, path: str, name: str) -> dict[str, list[Any]]:
-    import gdstk
-
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        library = (gdstk.read_gds if kind == "gds" else gdstk.read_oas)(path, unit=1e-9)
-    missing = [str(w.message) for w in said if "issing" in str(w.message)]
-    if missing:
-        raise _RefusedError(f"the layout is incomplete: {missing[0]}")
-    texts = _long_texts(library)
-    top = _choose(library, name)
-    count = _count(top)
-    if count > MAX_COMMANDS:
-        raise _RefusedError(
-            f"cell {top.name!r} has {count} shapes with references written out, "
-            f"at most {MAX_COMMANDS} can be read: cut out a part"
-        )
-    fields = [r for r in top.references if _text(r) and _is_plain(r)]
-    found_fields = [_field(reference, texts) for reference in fields]
-    flat = top.copy("flat")
-    flat.remove(*(r for r in flat.references if _text(r) and _is_plain(r)))
-    flat.flatten()
-    corners = sum(polygon.size for polygon in flat.polygons)
-    if corners > MAX_CORNERS:
-        raise _RefusedError(
-            f"cell {top.name!r} has {corners} corners with references written out, "
-            f"at most {MAX_CORNERS} can be read: cut out a part"
-        )
-    outlines = [_plain(polygon, texts) for polygon in flat.polygons]
-    paths = []
-    for path_ in flat.paths:
-        straight = _straight(path_)
-        if straight:
-            paths.append(straight)
-        else:
-            outlines += [_plain(polygon, texts) for polygon in path_.to_polygons()]
-    return {"outlines": outlines, "paths": paths, "fields": found_fields}
-
-
-def _choose(library: Any, name: str) -> Any:
-    cells = {cell.name: cell for cell in library.cells if hasattr(cell, "polygons")}
-    if name:
-        if name not in cells:
-            raise _RefusedError(f"has no cell {name!r}, it has {', '.join(sorted(cells))}")
-        return cells[name]
-    tops = [cell for cell in library.top_level() if hasattr(cell, "polygons")]
-    if len(tops) != 1:
-        names = ", ".join(sorted(cell.name for cell in tops)) or "none"
-        raise _RefusedError(f"has {len(tops)} top cells ({names}): say which with cell=...")
-    return tops[0]
-
-
-def _count(top: Any) -> int:
-    """How many shapes the cell has when all references and repetitions are written out."""
-    counts: dict[str, int] = {}
-    open_cells: set[str] = set()
-    stack = [top]
-    while stack:
-        cell = stack[-1]
-        inner = [r.cell for r in cell.references if r.cell.name not in counts]
-        if inner:
-            if cell.name in open_cells:
-                raise _RefusedError(f"cell {cell.name!r} contains itself")
-            open_cells.add(cell.name)
-            stack += inner
-            continue
-        shapes = sum(_repeats(shape) for shape in (*cell.polygons, *cell.paths))
-        shapes += sum(_repeats(r) * counts[r.cell.name] for r in cell.references)
-        counts[cell.name] = shapes
-        stack.pop()
-    return counts[top.name]
-
-
-def _repeats(element: Any) -> int:
-    return max(int(element.repetition.size), 1) if element.repetition is not None else 1
-
-
-def _text(element: Any, texts: _Texts | None = None) -> str:
-    """The text in the properties of an element, a key resolved, "" when there is none."""
-    pieces = {
-        values[1]: bytes(values[2]).rstrip(b"\x00").decode("ascii", "replace")
-        for values in element.properties
-        if values[0] == "S_GDS_PROPERTY" and len(values) == 3 and isinstance(values[2], bytes)
-    }
-    text = "".join(pieces[number] for number in sorted(pieces))
-    return texts.get(text, text) if texts else text
-
-
-def _is_plain(reference: Any) -> bool:
-    """Whether a reference only moves its cell, and the cell has polygons alone."""
-    turned = reference.rotation or reference.x_reflection or reference.magnification != 1
-    return not (turned or reference.cell.references or reference.cell.paths)
-
-
-def _field(reference: Any, texts: _Texts) -> list[Any]:
-    offsets = np.asarray(reference.origin, float)
-    if reference.repetition is not None and reference.repetition.size:
-        offsets = offsets + reference.repetition.get_offsets()
-    outlines = [_plain(polygon, texts) for polygon in reference.cell.polygons]
-    return [_text(reference, texts), offsets.ravel().tolist(), outlines]
-
-
-def _plain(polygon: Any, texts: _Texts) -> list[Any]:
-    return [polygon.layer, polygon.datatype, _text(polygon, texts), polygon.points.ravel().tolist()]
-
-
-def _straight(path: Any) -> list[Any] | None:
-    """Layer, width and spine of an axis-parallel path with square ends, None for any other."""
-    if not hasattr(path, "ends") or path.num_paths != 1:
-        return None
-    spine, widths, end = path.spine(), path.widths(), path.ends[0]
-    steps = np.diff(spine, axis=0)
-    if len(spine) < 2 or np.ptp(widths) or not ((steps == 0).sum(1) == 1).all():
-        return None
-    width = float(widths[0, 0])
-    ends = {"flush": (0.0, 0.0), "extended": (width / 2, width / 2)}
-    if isinstance(end, str) and end not in ends:
-        return None
-    first, last = ends[end] if isinstance(end, str) else end
-    spine[0] -= np.sign(steps[0]) * first
-    spine[-1] += np.sign(steps[-1]) * last
-    return [path.layers[0], path.datatypes[0], width, spine.ravel().tolist()]
-
-
 def carried(text: str) -> tuple[str, list[str]]:
     """A text as one GDSII property, and the labels that hold it where it is too long for that.
 
@@ -312,17 +189,6 @@ def carried(text: str) -> tuple[str, list[str]]:
     """
     if len(text) <= PROPERTY_CHARACTERS:
         return text, []
-    key = f"{_KEY}:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    key = f"{KEY}:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     cuts = range(0, len(text), LABEL_CHARACTERS)
     return key, [f"{key}:{n}:{text[at : at + LABEL_CHARACTERS]}" for n, at in enumerate(cuts)]
-
-
-def _long_texts(library: Any) -> _Texts:
-    """The texts in a file's labels by their keys."""
-    parts: dict[str, dict[int, str]] = {}
-    for cell in library.cells:
-        for label in getattr(cell, "labels", ()):
-            words = label.text.split(":", 3)
-            if words[0] == _KEY and len(words) == 4 and words[2].isascii() and words[2].isdigit():
-                parts.setdefault(":".join(words[:2]), {})[int(words[2])] = words[3]
-    return {key: "".join(part[n] for n in sorted(part)) for key, part in parts.items()}

@@ -9,6 +9,7 @@ back exactly; a command too long for GDSII's properties is in labels on the canv
 programs give equal bytes.
 """
 
+import errno
 import math
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from fabsight.files import replacing
 from fabsight.netdsl.canonical import canonical
 from fabsight.netdsl.gdsfile import (
     Kind,
@@ -24,6 +26,7 @@ from fabsight.netdsl.gdsfile import (
     Outline,
     Points,
     carried,
+    has_end,
 )
 from fabsight.netdsl.language import (
     Array,
@@ -38,6 +41,7 @@ from fabsight.task import FabsightError
 
 MAX_DBU_NM = 0.1
 MAX_DBU_PX = 0.02
+UNKNOWN_SCALE = "not known: GDSII and OASIS have 1 px as 1 nm; --nm-per-px says it"
 UNKNOWN_DBU_PX = 0.005  # where the pixel size is unknown: the finest step of an edge in NetDSL
 MIN_NM_PER_PX, MAX_NM_PER_PX = 1e-4, 1e7
 CIRCLE_CORNERS = 64
@@ -80,11 +84,11 @@ class Frame:
 def write_layout(
     program: Program, path: Path, kind: Kind, nm_per_px: float | None, layers: LayerMap = LAYERS
 ) -> None:
-    """Write a program as GDSII or OASIS.
+    """Write a program as GDSII or OASIS; the file appears whole or not at all.
 
     Raises:
-        FabsightError: The pixel size makes no sense, or GDSII's 32 bits do not hold a coordinate.
-        OSError: The path cannot be written.
+        FabsightError: The pixel size makes no sense, GDSII's 32 bits do not hold a coordinate, or
+            the path cannot be written.
     """
     import gdstk
 
@@ -103,13 +107,17 @@ def write_layout(
         repeated = _repeated(gdstk, inner, command, kind, frame)
         cell.add(repeated)
         _carry(cell, [repeated], text_of(command), layers)
-    if kind == "oas":
-        library.write_oas(path)
-        return
     low, high = cell.bounding_box()
-    if max(map(abs, (*low, *high))) * 1000 / frame.dbu_nm > _MAX_DATABASE_UNITS:
+    reach = max(map(abs, (*low, *high))) * 1000 / frame.dbu_nm
+    if kind == "gds" and reach > _MAX_DATABASE_UNITS:
         raise FabsightError(f"{path}: the layout is too large for GDSII's 32 bits: write OASIS")
-    library.write_gds(path, max_points=8190, timestamp=_TIMESTAMP)
+    with replacing(path) as part:
+        if kind == "gds":
+            library.write_gds(part, max_points=8190, timestamp=_TIMESTAMP)
+        else:
+            library.write_oas(part)
+        if not has_end(part, kind):  # gdstk does not say that the disk is full
+            raise OSError(errno.ENOSPC, "the file was cut short, as by a full disk")
 
 
 def check_scale(path: Path, nm_per_px: float | None) -> None:

@@ -1,24 +1,23 @@
 """Programs from GDSII and OASIS: our own files exactly, others by their geometry.
 
 A polygon that still is what the command in its property draws is that command. One that was edited
-since, or was made elsewhere, is read as what it is: rectangles and axis-parallel paths become
-wires, near-circles on the via layer vias, everything else POLY.
+since, or was made elsewhere, is read as what it is (`gdsii_geometry`).
 """
 
-import math
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
 from fabsight.netdsl.canonical import canonical
-from fabsight.netdsl.gdsfile import Field, Kind, Layout, Outline, Path2D, read_layout
+from fabsight.netdsl.gdsfile import Field, Kind, Layout, Outline, read_layout
 from fabsight.netdsl.gdsii import (
     LAYERS,
-    MAX_DBU_NM,
     MAX_NM_PER_PX,
     MIN_NM_PER_PX,
+    UNKNOWN_SCALE,
     Frame,
     LayerMap,
     array_places,
@@ -27,24 +26,30 @@ from fabsight.netdsl.gdsii import (
     own_frame,
     shape_outlines,
 )
-from fabsight.netdsl.language import (
-    MAX_CANVAS_PX,
-    NO_CAP,
-    Array,
-    Command,
-    Poly,
-    Program,
-    Run,
-    Shape,
-    Via,
-    Wire,
-    parse,
+from fabsight.netdsl.gdsii_geometry import (
+    Drawn,
+    commands_of,
+    on_layers,
+    outside,
+    read_geometry,
+    written_out,
 )
+from fabsight.netdsl.language import Array, Command, Poly, Program, Shape, Via, Wire, parse
 from fabsight.netdsl.rendering import CONVENTIONS
-from fabsight.task import FabsightError
+from fabsight.task import Imported
 
-AUTOMATIC_CANVAS_PX = 8192  # a layout from elsewhere is scaled to fit, unless its scale is given
 _Ring: TypeAlias = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Header:
+    """What the canvas outline of a file of ours says; the pixel size is None where unknown."""
+
+    width: int
+    height: int
+    nm_per_px: float | None
+    frame: Frame
+    outline: Outline
 
 
 def read_program(
@@ -53,42 +58,61 @@ def read_program(
     layers: LayerMap = LAYERS,
     cell: str = "",
     nm_per_px: float | None = None,
-) -> Program:
-    """The program in a GDSII or OASIS file, canonical.
+) -> Imported[Program]:
+    """The program in a GDSII or OASIS file, canonical, with its pixel size: lengths in nm stay.
 
     Args:
         path: The file.
         kind: GDSII or OASIS.
         layers: Which layers are metal and via. A file that has neither but one layer is metal.
         cell: Which cell, where the file has several top cells.
-        nm_per_px: Pixel size for a file from elsewhere; without it 1 nm, or the next 1-2-5 step
-            at which the canvas, the bounding box of the shapes, has at most 8192 px a side.
+        nm_per_px: Pixel size to read at. Without it that of the image which a file of ours is
+            about; for a file from elsewhere 1 nm, or the next 1-2-5 step at which the canvas, the
+            bounding box of the shapes, has at most 8192 px a side.
 
     Raises:
         FabsightError: The file cannot be read, or holds nothing on these layers.
     """
     check_scale(path, nm_per_px)
     layout = read_layout(path, kind, cell)
-    header = _header(layout, layers) if nm_per_px is None else None
-    if header is not None:
-        width, height, frame, outline = header
-        outlines = [o for o in layout.outlines if o is not outline]
-        fields, unmatched = _matching_fields(layout.fields, frame, layers)
-        commands, edited = _matching(outlines + unmatched, frame, layers)
-        commands += fields
-        paths = layout.paths
-    else:
-        edited = [*layout.outlines, *(o for f in layout.fields for o in _written_out(f))]
-        edited, paths = _chosen(path, edited, layout.paths, layers)
-        width, height, frame = _foreign_frame(path, edited, paths, nm_per_px)
-        commands = []
-    commands += [_wire(p, frame) for p in paths]
-    commands += [_shape(outline, frame, layers) for outline in edited]
-    return canonical(Program(width, height, tuple(commands)))
+    header = _header(layout, layers)
+    if header is None:
+        drawn = Drawn(written_out(layout), layout.paths)
+        return read_geometry(path, drawn, layers, nm_per_px, layout.notes)
+    if header.nm_per_px is None or nm_per_px in (None, header.nm_per_px):
+        return _own(layout, header, layers, nm_per_px)
+    outlines = [o for o in written_out(layout) if o is not header.outline]
+    drawn = Drawn(outlines, layout.paths, header.outline)
+    return read_geometry(path, drawn, layers, nm_per_px, layout.notes)
 
 
-def _header(layout: Layout, layers: LayerMap) -> tuple[int, int, Frame, Outline] | None:
-    """Canvas and frame of a file of ours, None where there are none or the canvas was edited."""
+def _own(
+    layout: Layout, header: _Header, layers: LayerMap, nm_per_px: float | None
+) -> Imported[Program]:
+    """The program of a file of ours, at the pixel size that the file or the person says."""
+    frame = header.frame
+    outlines = [o for o in layout.outlines if o is not header.outline]
+    fields, unmatched = _matching_fields(layout.fields, frame, layers)
+    commands, edited = _matching(outlines + unmatched, frame, layers)
+    drawn, notes = on_layers(Drawn(edited, layout.paths), {layers.metal, layers.via})
+    reaching = outside(drawn, frame, (header.width, header.height))
+    if reaching:
+        notes.append(
+            f"{reaching} shapes reach out of the canvas of {header.width} x {header.height} px: "
+            "what lies outside is cut off"
+        )
+    commands += fields + commands_of(drawn, frame, layers)
+    source = UNKNOWN_SCALE if header.nm_per_px is None else "canvas outline of the layout file"
+    return Imported(
+        canonical(Program(header.width, header.height, tuple(commands))),
+        nm_per_px or header.nm_per_px,
+        "user" if nm_per_px else source,
+        (*layout.notes, *notes),
+    )
+
+
+def _header(layout: Layout, layers: LayerMap) -> _Header | None:
+    """Canvas and scale of a file of ours, None where there are none or the canvas was edited."""
     for outline in layout.outlines:
         words = outline.text.split()
         if words[:2] != [CONVENTIONS, "CANVAS"] or len(words) < 6:
@@ -103,7 +127,7 @@ def _header(layout: Layout, layers: LayerMap) -> tuple[int, int, Frame, Outline]
         frame = own_frame(program.height, scale)
         expected = canvas_outline(program, scale, frame, layers)
         if _ring(expected.points) == _ring(np.rint(outline.points / frame.dbu_nm)):
-            return program.width, program.height, frame, outline
+            return _Header(program.width, program.height, scale, frame, outline)
     return None
 
 
@@ -139,7 +163,7 @@ def _matching_fields(
             if apart <= 1.5 * frame.dbu_nm and _same(command.commands, outlines, frame, layers):
                 commands.append(command)
                 continue
-        edited += _written_out(field)
+        edited += field.copies()
     return commands, edited
 
 
@@ -166,75 +190,3 @@ def _ring(points: np.ndarray) -> _Ring:
     begin = corners.index(min(corners))
     turned = corners[begin:] + corners[:begin]
     return tuple(min(turned, turned[:1] + turned[:0:-1]))
-
-
-def _written_out(field: Field) -> list[Outline]:
-    return [
-        Outline(outline.layer, "", outline.points + offset)
-        for offset in field.offsets
-        for outline in field.outlines
-    ]
-
-
-def _chosen(
-    path: Path, outlines: list[Outline], paths: tuple[Path2D, ...], layers: LayerMap
-) -> tuple[list[Outline], tuple[Path2D, ...]]:
-    """What lies on the metal and via layers, or on the only layer there is."""
-    present = sorted({o.layer for o in outlines} | {p.layer for p in paths})
-    if not present:
-        raise FabsightError(f"{path}: the cell has no shapes")
-    wanted = {layers.metal, layers.via} & set(present) or set(present)
-    if wanted.isdisjoint({layers.metal, layers.via}) and len(present) > 1:
-        raise FabsightError(
-            f"{path}: nothing on metal {layers.metal} or via {layers.via}, but on "
-            f"{', '.join(map(str, present))}: say which with layers=LayerMap(metal=..., via=...)"
-        )
-    return [o for o in outlines if o.layer in wanted], tuple(p for p in paths if p.layer in wanted)
-
-
-def _foreign_frame(
-    path: Path, outlines: list[Outline], paths: tuple[Path2D, ...], nm_per_px: float | None
-) -> tuple[int, int, Frame]:
-    """Width and height of the canvas about all shapes in px, and the frame."""
-    corners = [o.points for o in outlines]
-    for p in paths:
-        corners += [p.spine - p.width / 2, p.spine + p.width / 2]
-    everything = np.concatenate(corners)
-    low, high = everything.min(0), everything.max(0)
-    size_nm = float(max(high - low))
-    if not math.isfinite(size_nm) or size_nm <= 0:
-        raise FabsightError(f"{path}: the shapes have no area")
-    scale = nm_per_px
-    if scale is None:
-        steps = (m * 10.0**e for e in range(30) for m in (1, 2, 5))
-        scale = next(step for step in steps if size_nm / step <= AUTOMATIC_CANVAS_PX)
-    width, height = (max(math.ceil(side / scale - 1e-6), 1) for side in (high - low).tolist())
-    if max(width, height) > MAX_CANVAS_PX:
-        raise FabsightError(
-            f"{path}: at {scale:g} nm per px the layout is {width} x {height} px, "
-            f"at most {MAX_CANVAS_PX} a side: give a larger nm_per_px"
-        )
-    return width, height, Frame(scale, float(low[0]), float(high[1]), MAX_DBU_NM)
-
-
-def _wire(path: Path2D, frame: Frame) -> Wire:
-    spine = frame.px(path.spine).round(2)
-    steps = np.diff(spine, axis=0).tolist()
-    runs = (Run("H", dx, 0.0) if abs(dx) > abs(dy) else Run("V", 0.0, dy) for dx, dy in steps)
-    x, y = spine[0].tolist()
-    return Wire(x, y, path.width / frame.nm_per_px, NO_CAP, NO_CAP, tuple(runs))
-
-
-def _shape(outline: Outline, frame: Frame, layers: LayerMap) -> Shape:
-    """A via where a near-circle lies on the via layer, else a polygon."""
-    points = frame.px(outline.points)
-    if outline.layer == layers.via and len(points) >= 8:
-        middle = (points.min(0) + points.max(0)) / 2
-        radii = np.hypot(*(points - middle).T)
-        x, y = points.T
-        area = abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) / 2
-        r = math.sqrt(area / math.pi)
-        # a regular polygon of 8 corners has 0.90 of its circle's area: radii are 5 % larger than r
-        if np.std(radii) <= 0.025 * r + 0.05 and abs(radii.mean() - r) <= 0.06 * r:
-            return Via(float(middle[0]), float(middle[1]), r)
-    return Poly(tuple((x, y) for x, y in points.tolist()))

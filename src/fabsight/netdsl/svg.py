@@ -27,7 +27,7 @@ from fabsight.netdsl.language import (
     text_of,
 )
 from fabsight.netdsl.rendering import CONVENTIONS, Box, Primitive, primitives
-from fabsight.task import AnswerError, FabsightError
+from fabsight.task import AnswerError, FabsightError, Imported
 
 MAX_FILE_BYTES = 64_000_000
 COLOURS = {"metal": "#e0a030", "via": "#c0392b"}
@@ -40,7 +40,9 @@ _GEOMETRY = {
     "polygon": ("points",),
 }
 _PATH_NUMBERS = {"M": 2, "m": 2, "L": 2, "l": 2, "H": 1, "h": 1, "V": 1, "v": 1, "Z": 0, "z": 0}
-_PATH_WORD = re.compile(r"[A-Za-z]|[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_PATH_WORD = re.compile(rf"[A-Za-z]|{_NUMBER.pattern}")
+_SCALE = "data-nm-per-px"
 
 
 def svg_text(program: Program, nm_per_px: float | None = None, background: str = "") -> str:
@@ -57,7 +59,7 @@ def svg_text(program: Program, nm_per_px: float | None = None, background: str =
     """
     program = canonical(program)
     w, h = program.width, program.height
-    scale = f' data-nm-per-px="{nm_per_px!r}"' if nm_per_px is not None else ""
+    scale = f' {_SCALE}="{float(nm_per_px)!r}"' if nm_per_px is not None else ""
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" '
         f'viewBox="0 0 {w} {h}" data-netdsl="{CONVENTIONS}"{scale}>'
@@ -72,8 +74,8 @@ def svg_text(program: Program, nm_per_px: float | None = None, background: str =
     return "\n".join([*lines, "</svg>", ""])
 
 
-def read_svg(path: Path) -> Program:
-    """The program in an SVG file, canonical; the canvas is the view box.
+def read_svg(path: Path) -> Imported[Program]:
+    """The program in an SVG file, canonical, and its pixel size; the canvas is the view box.
 
     Raises:
         FabsightError: The file is no SVG, or holds what cannot be read, with the line.
@@ -93,7 +95,9 @@ def read_svg(path: Path) -> Program:
     except expat.ExpatError as error:
         raise FabsightError(f"{path}: is no SVG: {error}") from error
     width, height = reader.size
-    return canonical(Program(width, height, tuple(reader.commands)))
+    program = canonical(Program(width, height, tuple(reader.commands)))
+    source = "" if reader.nm_per_px is None else f"{_SCALE} of the SVG file"
+    return Imported(program, reader.nm_per_px, source)
 
 
 def _lines(command: Command, via: bool) -> list[str]:
@@ -158,6 +162,7 @@ class _Reader:
     path: Path
     parser: expat.XMLParserType
     size: tuple[int, int] = (0, 0)
+    nm_per_px: float | None = None
     commands: list[Command] = field(default_factory=list)
     ignored: int = 0  # how deep inside an ignored element
     array: str = ""  # text of the array group that is open
@@ -178,6 +183,7 @@ class _Reader:
             raise self.fail(f"<{name}> has a transform: apply it to the shapes first")
         if not any(self.size):
             self.size = self._canvas(name, attributes)
+            self.nm_per_px = self._scale(attributes.get(_SCALE, ""))
         elif name == "g":
             if attributes.get("data-netdsl", "").startswith("ARRAY"):
                 self.array, self.copies = attributes["data-netdsl"], []
@@ -201,6 +207,12 @@ class _Reader:
         except AnswerError as error:
             raise self.fail(f"the view box is no canvas: {error}") from error
         return program.width, program.height
+
+    def _scale(self, text: str) -> float | None:
+        """The pixel size in nm, None where the file does not say."""
+        if text and not _NUMBER.fullmatch(text):
+            raise self.fail(f"{_SCALE}={text[:40]!r} is no number of nm: correct or remove it")
+        return float(text) if text else None
 
     def _shape(self, name: str, attributes: Mapping[str, str]) -> None:
         command = _command(attributes.get("data-netdsl", ""))

@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fabsight.netdsl.canonical import canonical
-from fabsight.netdsl.edits import EDITS, Draw
+from fabsight.netdsl.edits import EDITS, Draw, Drawn
 from fabsight.netdsl.language import Array, Command, Program, Shape
-from fabsight.netdsl.rendering import Mask, render
 from fabsight.task import FabsightError
 
-TRIES = 40  # places tried for one edit before another kind is taken
+TRIES = 40  # edits rendered before another kind is taken
+LOOKS = 1000  # places looked at, most of which are dismissed without rendering
 MIN_CHANGED_PX = 4  # fewer changed pixels would be a label without a defect
 KINDS = tuple(EDITS)
 
@@ -73,53 +73,72 @@ def vary(
     >>> vary(Program(64, 64, tuple(wires)), np.random.default_rng(0), ["missing_wire"]).edits
     (Edit(kind='missing_wire', box_px=(0, 48, 64, 56), description='wire 8 px wide left out'),)
     """
-    wanted = tuple(KINDS) if kinds is None else tuple(kinds)
-    unknown = [kind for kind in wanted if kind not in KINDS]
-    if unknown or not wanted:
+    wanted = known_kinds(KINDS if kinds is None else kinds)
+    edits: list[Edit] = []
+    current = Drawn(canonical(program))
+    while len(edits) < count:
+        found = first_edit(current, rng.permutation(wanted).tolist(), rng, edits)
+        if found is None:
+            raise no_place(program, wanted, f"after {len(edits)} edits")
+        varied, edit = found
+        current = Drawn(varied)
+        edits.append(edit)
+    return Variation(current.program, tuple(edits))
+
+
+def known_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
+    """The kinds, each once; FabsightError where one is unknown or none is there."""
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown or not kinds:
         raise FabsightError(
             f"vary: {unknown[0] if unknown else 'nothing'!r} is no kind of edit: "
             f"choose from {', '.join(KINDS)}"
         )
-    edits: list[Edit] = []
-    current = canonical(program)
-    while len(edits) < count:
-        for kind in rng.permutation(wanted):
-            found = _edit(current, str(kind), rng, edits)
-            if found is not None:
-                current, edit = found
-                edits.append(edit)
-                break
-        else:
-            raise FabsightError(
-                f"vary: none of {', '.join(wanted)} fits this program of "
-                f"{len(program.shapes)} shapes after {len(edits)} edits"
-            )
-    return Variation(current, tuple(edits))
+    return tuple(dict.fromkeys(kinds))
+
+
+def no_place(program: Program, kinds: Sequence[str], when: str) -> FabsightError:
+    """What to raise where no kind has a place in a program."""
+    return FabsightError(
+        f"vary: none of {', '.join(kinds)} fits this program of {len(program.shapes)} shapes {when}"
+    )
+
+
+def first_edit(
+    drawn: Drawn, kinds: Sequence[str], rng: np.random.Generator, earlier: Sequence[Edit] = ()
+) -> tuple[Program, Edit] | None:
+    """The program with an edit of the first of these kinds that has a place, None without one."""
+    for kind in kinds:
+        found = _edit(drawn, kind, rng, earlier)
+        if found is not None:
+            return found
+    return None
 
 
 def _edit(
-    program: Program, kind: str, rng: np.random.Generator, earlier: Sequence[Edit]
+    drawn: Drawn, kind: str, rng: np.random.Generator, earlier: Sequence[Edit]
 ) -> tuple[Program, Edit] | None:
     """One edit of this kind with the effect it should have, None when no place was found."""
     rule = EDITS[kind]
-    shapes = program.shapes
+    shapes = drawn.program.shapes
     candidates = [i for i, shape in enumerate(shapes) if isinstance(shape, rule.shapes)]
     if not candidates:
         return None
-    before = render(program, "metal"), render(program, "via")
-    nets_before = _count_nets(before[0])
-    for _ in range(TRIES):
+    tried = 0
+    for _ in range(LOOKS):
         index = int(rng.choice(candidates))
-        made = rule.change(Draw(shapes[index], program, rng))
+        made = rule.change(Draw(shapes[index], drawn, rng))
         if made is None:
             continue
-        varied = canonical(_replaced(program, index, made[0]))
-        after = render(varied, "metal"), render(varied, "via")
-        box = _changed_box(before, after)
-        if box is None or any(_touch(box, edit.box_px) for edit in earlier):
-            continue
-        if rule.nets is None or _count_nets(after[0]) - nets_before == rule.nets:
+        varied = canonical(_replaced(drawn.program, index, made[0]))
+        after = Drawn(varied)
+        box = _changed_box(drawn, after)
+        fits = box is not None and not any(_touch(box, edit.box_px) for edit in earlier)
+        if box is not None and fits and rule.nets in (None, after.count - drawn.count):
             return varied, Edit(kind, box, made[1])
+        tried += 1
+        if tried == TRIES:
+            break
     return None
 
 
@@ -136,17 +155,9 @@ def _replaced(program: Program, index: int, shapes: tuple[Shape, ...]) -> Progra
     return replace(program, commands=tuple(commands))
 
 
-def _count_nets(metal: Mask) -> int:
-    import cv2
-
-    return int(cv2.connectedComponents(metal, connectivity=4)[0]) - 1
-
-
-def _changed_box(
-    before: tuple[Mask, Mask], after: tuple[Mask, Mask]
-) -> tuple[int, int, int, int] | None:
+def _changed_box(before: Drawn, after: Drawn) -> tuple[int, int, int, int] | None:
     """The box about the pixels that differ in metal or vias, None when too few do."""
-    differs = (before[0] != after[0]) | (before[1] != after[1])
+    differs = (before.metal != after.metal) | (before.via != after.via)
     rows, columns = np.nonzero(differs)
     if rows.size < MIN_CHANGED_PX:
         return None
