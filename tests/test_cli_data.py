@@ -1,6 +1,7 @@
 """Verbs that make, grade and rewrite data: synthesize, evaluate, convert, vary."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ from tests.command_line import objects, tree
 from tests.toys import TOYS
 
 import fabsight
+from fabsight import dataset
 from fabsight.commands import console
 
 EVALUATION_KEYS = {
@@ -199,3 +201,92 @@ def test_a_converted_layout_carries_the_pixel_size_said(layouts, tmp_path):
     assert gds != (tmp_path / "5.gds").read_bytes()
     assert layouts("convert", tmp_path / "2.gds", "--to", "txt", "-o", tmp_path / "back")[0] == 0
     assert (tmp_path / "back").read_text() == (tmp_path / "three.txt").read_text()
+
+
+def kinds_of(folder):
+    return Counter(e["kind"] for e in objects((folder / "examples.jsonl").read_text()))
+
+
+def test_every_kind_of_edit_that_has_a_place_comes_equally_often(layouts, tmp_path):
+    code, out, _ = layouts("vary", tmp_path / "three.txt", "-n", 36, "--look", "clean", "-o",
+                           tmp_path / "v", "--json")  # fmt: skip
+    assert code == 0
+    assert objects(out)[0]["warnings"] == ["no place found in this layout for: missing_via"]
+    assert len(kinds_of(tmp_path / "v")) == 9
+    assert set(kinds_of(tmp_path / "v").values()) == {4}
+
+
+def test_a_kind_without_a_place_is_said_and_none_at_all_refused(layouts, tmp_path):
+    program, edits = tmp_path / "three.txt", ("-k", "missing_via", "-k", "cut", "--look", "clean")
+    _, out, _ = layouts("vary", program, "-n", 3, *edits, "-o", tmp_path / "v")
+    assert "no place found in this layout for: missing_via" in out
+    assert kinds_of(tmp_path / "v") == {"cut": 3}
+    code, _, err = layouts("vary", program, *edits[:2], "-o", tmp_path / "w")
+    assert code == console.USAGE
+    assert "none of missing_via fits this program of 3 shapes" in err
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize("source", ["three.txt", "a.gds", "a.oas", "a.svg"])
+def test_variants_carry_the_scale_of_the_layout(layouts, tmp_path, source):
+    said = ("--nm-per-px", 2.5)
+    given = said if source == "three.txt" else ()
+    if not given:
+        layouts(
+            "convert", tmp_path / "three.txt", "--to", source[2:], "-o", tmp_path / source, *said
+        )
+    command = ("vary", tmp_path / source, "-n", 1, "--look", "clean", *given)
+    _, out, _ = layouts(*command, "-o", tmp_path / "v", "--json")
+    assert objects(out)[0]["scale"]["nm_per_px"] == 2.5
+    (example,) = dataset.read(tmp_path / "v", fabsight.TASKS["netdsl"])
+    assert example.question.images[0].nm_per_px == example.question.golden.nm_per_px == 2.5
+    assert example.group == source
+
+
+def test_vary_is_a_verb_of_any_task_that_offers_it(fabsight_, tmp_path):
+    (tmp_path / "a.txt").write_text("BAR 3 4")
+    (tmp_path / "b.txt").write_text("dark")
+    _, out, _ = fabsight_("vary", tmp_path / "a.txt", "-n", 2, "-o", tmp_path / "v")
+    assert f"{tmp_path}/v: 2 variants; scale 2 nm per px (toy)" in out
+    assert "no place for narrower" in out
+    assert kinds_of(tmp_path / "v") == {"wider 0": 2}
+    code, _, err = fabsight_("vary", tmp_path / "b.txt", "-t", "shade", "-o", tmp_path / "w")
+    assert code == console.USAGE
+    assert "shade has no variants; choose bar" in err
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize("verb", ["vary", "synthesize"])
+def test_a_folder_that_holds_enough_is_left_as_it_is_and_that_is_said(fabsight_, tmp_path, verb):
+    (tmp_path / "a.txt").write_text("BAR 3 4")
+    what = tmp_path / "a.txt" if verb == "vary" else "bar"
+    command = (verb, what, "-o", tmp_path / "d", "-n")
+    fabsight_(*command, 4)
+    before = tree(tmp_path / "d")
+    for asked, said in ((4, "kept; nothing"), (2, "kept, more than the 2 asked for; nothing")):
+        code, out, _ = fabsight_(*command, asked)
+        assert code == 0
+        assert f"/d: 4 {'variants' if verb == 'vary' else 'examples'} from before are {said}" in out
+        _, out, _ = fabsight_(*command, asked, "--json")
+        row = objects(out)[0]
+        assert [row[key] for key in ("count", "new", "kept", "asked")] == [4, 0, 4, asked]
+    assert tree(tmp_path / "d") == before
+
+
+def test_what_differs_from_the_folder_is_named(layouts, tmp_path):
+    command = ("vary", tmp_path / "three.txt", "-n", 1, "--look", "clean", "-o", tmp_path / "v")
+    layouts(*command)
+    code, _, err = layouts(*command, "--seed", 3, "--nm-per-px", 2)
+    assert code == console.USAGE
+    assert "nm_per_px was null, now 2.0" in err
+    assert "seed was 0, now 3" in err
+    assert "look" not in err
+    (tmp_path / "v" / "made-from.json").write_text("[")
+    assert "made-from.json is damaged" in layouts(*command)[2]
+
+
+def test_a_layout_as_a_dataset_folder_is_refused(layouts, tmp_path):
+    for place in (tmp_path / "three.txt", "/dev/null"):
+        code, _, err = layouts("vary", tmp_path / "three.txt", "-o", place)
+        assert code == console.USAGE
+        assert "holds something else; name another folder" in err

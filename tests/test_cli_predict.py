@@ -1,8 +1,10 @@
 """predict, and report on what it wrote."""
 
+import errno
 import os
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -207,3 +209,25 @@ def test_report_again_gives_the_same_page(fabsight_, bars, tmp_path):
     code, _, err = fabsight_("report", bars)
     assert code == console.USAGE
     assert "give a folder" in err
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EIO])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_export_that_the_machine_refuses_ends_the_run(
+    fabsight_, bars, tmp_path, monkeypatch, code, workers
+):
+    task = replace(TOYS["bar"], exports={"txt": partial(refused_by_the_machine, code)})
+    monkeypatch.setattr(fabsight, "TASKS", {"bar": task}, raising=False)
+    command = ("predict", bars, "-t", "bar", "--out", tmp_path / "run", "-j", workers)
+    ended, out, err = fabsight_(*command)
+    assert (ended, out) == (console.ENVIRONMENT, "")
+    assert os.strerror(code) in err
+    assert "run the same command again" in err
+    assert not (tmp_path / "run" / "results.jsonl").exists()
+    monkeypatch.setattr(fabsight, "TASKS", TOYS, raising=False)
+    assert fabsight_(*command)[0] == 0
+
+
+def refused_by_the_machine(code, _question, _bar, path):
+    error = OSError(code, os.strerror(code))
+    raise FabsightError(f"write {path}: {error.strerror}; make room") from error

@@ -40,7 +40,7 @@ PURPOSE = "batch.json"
 OTHERS = ("results.jsonl", "evaluation.json")  # whoever wrote these wrote no batch
 VOLATILE = ("seconds",)  # keys of a row that two runs may disagree on
 # What every further item would meet too: the run stops, instead of failing one item after another.
-FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 
 
 @dataclass(frozen=True)
@@ -251,8 +251,8 @@ def _full_disk_explained(out: Path) -> Iterator[None]:
             raise
         full = OSError(code, os.strerror(code))
         raise FabsightError(
-            f"batch: {out} cannot be written any more ({full.strerror}); make room and run the "
-            "same command again, it goes on from here"
+            f"batch: {out} cannot be written any more ({full.strerror}); make room, or allow "
+            "writing there, and run the same command again: it goes on from here"
         ) from full
 
 

@@ -27,7 +27,7 @@ ENVIRONMENT = 3
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 P = ParamSpec("P")
 
