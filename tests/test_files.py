@@ -3,13 +3,14 @@
 import errno
 import multiprocessing
 import os
+import shutil
 import signal
 import time
 
 import pytest
 
 from fabsight.files import clear_strays, replace_file, replacing, strays
-from fabsight.task import FabsightError
+from fabsight.task import AnswerError, FabsightError
 
 SIZE = 200_000
 
@@ -88,6 +89,29 @@ def test_a_message_names_the_file_and_not_what_stands_for_it(tmp_path, monkeypat
     assert str(refusal.value).startswith(f"write {tmp_path}/a.gds: ")
     assert "fabsight-" not in str(refusal.value)
     assert strays(tmp_path) == []
+
+
+def refuse_in_the_block(path):
+    with replacing(path) as part:
+        raise AnswerError(f"{part}: too large for GDSII: write OASIS", 3, 4)
+
+
+def test_a_refusal_by_who_writes_names_the_file_too(tmp_path):
+    with pytest.raises(AnswerError) as refusal:
+        refuse_in_the_block(tmp_path / "a.gds")
+    assert str(refusal.value) == f"{tmp_path}/a.gds: too large for GDSII: write OASIS"
+    assert (refusal.value.line, refusal.value.column) == (3, 4)
+
+
+def test_a_writer_that_does_not_notice_a_full_disk_is_found_out(tmp_path, monkeypatch):
+    (tmp_path / "a").write_text("before")
+    disk = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: disk._replace(free=100))
+    with pytest.raises(FabsightError, match="No space left on device; check that"):
+        replace_file(tmp_path / "a", b"cut off")
+    assert (tmp_path / "a").read_text() == "before"
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: disk._replace(total=0, free=0))
+    replace_file(tmp_path / "a", b"whole")
 
 
 def test_a_folder_a_device_and_a_missing_place_are_refused(tmp_path):

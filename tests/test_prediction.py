@@ -248,3 +248,12 @@ def test_any_text_becomes_a_row(text):
     row = to_json(predict_one(BAR, example().question, says(text), "toy"))
     assert json.loads(json.dumps(row)) == row
     assert Path(row["path"]) == Path()
+
+
+def test_runs_kept_in_a_folder_are_no_input_of_it(tmp_path):
+    paths = write_bars(tmp_path, 2)
+    write_bars(tmp_path / "run" / "answers" / "bar_000", 1)
+    (tmp_path / "run" / "batch.json").write_text("{}")
+    assert find_inputs(BAR, [tmp_path]).found == tuple(paths)
+    inside = find_inputs(BAR, [tmp_path / "run"]).found  # named itself, it is what was meant
+    assert [path.name for path in inside] == ["bar_000.npy"]

@@ -4,6 +4,7 @@ What is being written stands beside its place under a name of its own, `.fabsigh
 which no message shows. A writer that is killed leaves it behind: `strays` finds it.
 """
 
+import errno
 import fcntl
 import os
 import re
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from fabsight.task import FabsightError
 
+BLOCK_BYTES = 4096
 FREE_BYTES = 64 * 2**20  # less than this is as good as full
 STRAY = re.compile(r"\.fabsight-\d+-[0-9a-f]{8}\.tmp")
 
@@ -44,11 +46,15 @@ def replacing(path: Path, lasting: bool = False) -> Iterator[Path]:
             raise FabsightError(f"write {path}: it is {what}; name a file")
         part.touch()  # says early, and in the system's words, that the folder cannot be written
         yield part
+        _require_space(part)
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(path)
         if lasting:
             _flush_names(path.parent)
+    except FabsightError as error:
+        error.args = (str(error).replace(str(part), str(path)), *error.args[1:])
+        raise
     except OSError as error:
         reason = error.strerror or str(error).replace(str(part), str(path))
         raise FabsightError(
@@ -101,7 +107,7 @@ def prepare(out: Path) -> None:
         raise FabsightError(
             f"the disk of {out} has {free // 2**20} MiB left, {FREE_BYTES // 2**20} are needed at "
             "least; make room or name another folder"
-        )
+        ) from OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @contextmanager
@@ -117,6 +123,13 @@ def locked(out: Path) -> Iterator[None]:
             raise FabsightError(f"another run is writing into {out}; wait for it") from error
         clear_strays(out)
         yield
+
+
+def _require_space(part: Path) -> None:
+    """Raise OSError on a full disk: gdstk writes on its own and, cut off, says not a word."""
+    disk = shutil.disk_usage(part.parent)
+    if disk.total and disk.free < BLOCK_BYTES:  # a file system without sizes says 0 and 0
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _flush_names(folder: Path) -> None:

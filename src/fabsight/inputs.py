@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from fabsight.batch import PURPOSE
 from fabsight.task import FabsightError, Image, Question, Task
 
 
@@ -134,9 +135,14 @@ def _matches(path: Path, verb: str) -> Sequence[Path]:
 
 
 def _files(folder: Path) -> list[Path]:
-    inside = (path for path in folder.rglob("*") if path.is_file())
+    """The files of a folder at any depth, without hidden ones and those of runs kept in it."""
+    inside = [path for path in folder.rglob("*") if path.is_file()]
+    runs = {path.parent for path in inside if path.name == PURPOSE} - {folder}
     return sorted(
-        p for p in inside if not any(n.startswith(".") for n in p.parts[len(folder.parts) :])
+        path
+        for path in inside
+        if not any(name.startswith(".") for name in path.parts[len(folder.parts) :])
+        and runs.isdisjoint(path.parents)
     )
 
 
