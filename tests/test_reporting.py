@@ -312,7 +312,11 @@ def test_small_runs_have_a_page(tmp_path, rows):
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [('{"path": "a', "line 1: not JSON"), ("[1]", "line 1: expected an object")],
+    [
+        ('{"path": "a', "line 1: not JSON"),
+        ("[1]", "line 1: expected an object"),
+        ('{"path": "a", "model": ""}', "line 1: task, error missing"),
+    ],
 )
 def test_a_damaged_run_is_refused_with_the_line(tmp_path, content, said):
     (tmp_path / "results.jsonl").write_text(content)

@@ -17,7 +17,7 @@ shown. The page knows no task: it shows texts, tables and pictures, and what a t
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,9 @@ from fabsight.task import FabsightError, Task
 
 RESULTS, TOTALS, ROWS = "results.jsonl", "evaluation.json", "rows.jsonl"
 TIMES, BATCH = "timings.jsonl", "batch.json"
+OF_RESULT = ("path", "task", "model", "error")  # what a page cannot be written without
+OF_TOTALS = ("task", "model", "data", "count", "unreadable", "metrics", "spread")
+OF_ROW = ("source", "text", "error", "metrics", "kind", "seconds")
 RUNS_OF = ".fabsight-demo"  # marks a folder whose folders are one run each
 
 Tasks = Mapping[str, Task[Any, Any]]
@@ -58,7 +61,7 @@ def report(run: Path, out: Path | None = None, tasks: Tasks | None = None) -> Pa
     target = _target(run, out)
     place = Place(run, os.path.relpath(run, target.parent), target.with_suffix(".csv").name)
     if graded:
-        totals, rows = read_object(run / TOTALS), read_lines(run / ROWS)
+        totals, rows = read_object(run / TOTALS, OF_TOTALS), read_lines(run / ROWS, OF_ROW)
         task = known.get(str(totals.get("task")))
         document = evaluation_page(place, totals, rows, task, footer())
         flat = [flat_row(row) for row in rows]
@@ -100,7 +103,7 @@ def runs_in(run: Path) -> list[Path]:
 
 def read_run(folder: Path) -> Run:
     """What a predict run's folder holds."""
-    rows = read_lines(folder / RESULTS)
+    rows = read_lines(folder / RESULTS, OF_RESULT)
     times = read_lines(folder / TIMES) if (folder / TIMES).is_file() else []
     seconds = [row.get("seconds") for row in times]
     if len(seconds) != len(rows):  # the sidecar is of another run, or was not copied along
@@ -142,8 +145,8 @@ def flat_row(row: Record) -> dict[str, Any]:
     return plain | dict(metrics)
 
 
-def read_lines(path: Path) -> list[Record]:
-    """The objects of a JSON lines file; FabsightError names the line that is none."""
+def read_lines(path: Path, keys: Sequence[str] = ()) -> list[Record]:
+    """The objects of a JSON lines file; FabsightError names a line that is none or lacks a key."""
     if not path.is_file():
         raise FabsightError(f"report: {path} is missing; run the same command again to finish it")
     found: list[Record] = []
@@ -155,18 +158,23 @@ def read_lines(path: Path) -> list[Record]:
                 f"{path}, line {number_}: not JSON ({error.msg}); run the same command again, "
                 "it goes on after the last whole line"
             ) from error
-        if not isinstance(row, dict):
-            raise FabsightError(f"{path}, line {number_}: expected an object {{...}}")
-        found.append(row)
+        found.append(_object(row, f"{path}, line {number_}", keys))
     return found
 
 
-def read_object(path: Path) -> Record:
+def read_object(path: Path, keys: Sequence[str] = ()) -> Record:
     """The JSON object in a file; FabsightError where there is none."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise FabsightError(f"{path}: not JSON ({error}); run the same command again") from error
+    return _object(value, str(path), keys)
+
+
+def _object(value: Any, where: str, keys: Sequence[str]) -> Record:
+    """The value, which must be an object with these keys."""
     if not isinstance(value, dict):
-        raise FabsightError(f"{path}: expected an object {{...}}")
+        raise FabsightError(f"{where}: expected an object {{...}}")
+    if missing := [key for key in keys if key not in value]:
+        raise FabsightError(f"{where}: {', '.join(missing)} missing; fabsight did not write this")
     return value
