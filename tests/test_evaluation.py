@@ -1,10 +1,12 @@
 import json
 import math
+import os
+import signal
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.toys import BAR, SHADE, with_context
+from tests.toys import BAR, SHADE, bar_solve, with_context
 
 from fabsight.evaluation import Setup, evaluate, row_to_json, to_json
 from fabsight.inputs import Unreadable
@@ -283,6 +285,22 @@ def test_nothing_but_broken_examples_is_refused():
     )
     with pytest.raises(FabsightError, match=said):
         report(BAR, with_broken([], 0, 1), data="chips")
+
+
+def deadly(questions, ask):
+    if questions[0].source == "deadly":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return [Reply(bar_solve(question)) for question in questions for _ in range(ask.n)]
+
+
+def test_an_example_that_kills_its_worker_is_broken_and_the_others_are_graded():
+    drawn = examples(BAR, 5)
+    drawn[2] = replace(drawn[2], question=replace(drawn[2].question, source="deadly"))
+    found = report(BAR, with_broken(drawn, 0), deadly, workers=2, data="chips")
+    assert [row.broken for row in found.rows] == [1, 0, 0, 1, 0, 0]
+    assert found.broken["lines"][1]["path"] == "example 4 of chips"
+    assert "the process died on this input 2 times (SIGKILL" in found.rows[3].error
+    assert found.metrics["iou"] == pytest.approx(4 / 6)
 
 
 # --- metrics with a target

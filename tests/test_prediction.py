@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import signal
@@ -257,3 +258,21 @@ def test_runs_kept_in_a_folder_are_no_input_of_it(tmp_path):
     assert find_inputs(BAR, [tmp_path]).found == tuple(paths)
     inside = find_inputs(BAR, [tmp_path / "run"]).found  # named itself, it is what was meant
     assert [path.name for path in inside] == ["bar_000.npy"]
+
+
+def test_a_folder_that_may_not_be_listed_is_an_input_that_cannot_be_read(tmp_path, monkeypatch):
+    paths = write_bars(tmp_path, 1)
+    write_bars(tmp_path / "locked", 1)
+    real = os.scandir
+
+    def scandir(place):
+        if str(place).endswith("locked"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(place))
+        return real(place)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(os, "listdir", scandir)  # what Path.iterdir calls in Python 3.11
+    assert find_inputs(BAR, [tmp_path]).found == (*paths, tmp_path / "locked")
+    _, locked = questions(BAR, [tmp_path], BAR.context())
+    assert isinstance(locked, Unreadable)
+    assert locked.error == f"read {tmp_path / 'locked'}: Permission denied"

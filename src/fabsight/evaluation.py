@@ -7,6 +7,7 @@ figure stand what a constant answer scores (the floor) and a 95 % bootstrap inte
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import cycle
@@ -61,7 +62,7 @@ class Graded:
         group, kind, difficulty: Of the example.
         seconds: Wall time of answering.
         best: What the truth scores, of metrics where that depends on the example.
-        broken: Whether the example itself could not be read: nothing was asked.
+        broken: Whether the example itself could not be read or graded.
     """
 
     source: str
@@ -85,8 +86,8 @@ class Report:
         task, model, data: What was evaluated.
         count: Examples, broken ones included.
         unreadable: Answers that could not be read.
-        broken: Examples that could not be read: their "count", and of the first of them in "lines"
-            the "path" (file:line) and the "error".
+        broken: Examples that could not be read or graded: their "count", and of the first of them
+            in "lines" the "path" (file:line) and the "error".
         metrics: Totals over all examples, failures as each metric's worst value.
         metrics_readable: Totals over readable answers; {} where there are none.
         best: What the truth itself scores; a metric better at a "target" is read beside it.
@@ -128,36 +129,47 @@ def evaluate(
     """Grade a model, called `model_name` in the report, on examples read once and not kept.
 
     The same examples and seed give the same report for any number of workers, seconds apart. An
-    example that cannot be read has no truth to fail at: it scores what failing one of the other
-    examples scores, taken in turn.
+    example that cannot be read, or that kills its worker process, is broken: it scores what failing
+    one of the other examples scores, taken in turn.
 
     Raises:
         FabsightError: There are no examples, or none that can be read.
     """
     sample, broken = FloorSample(setup.seed), dict[int, Unreadable]()
     total = len(examples) if isinstance(examples, Sequence) else None
-    usable = sample.watch(_usable(examples, broken))
-    found = pool.ordered(partial(grade, task, model, setup.refine), usable, setup.workers)
-    graded = list(pool.tracked(found, "examples", total, setup.progress))
+    places: list[int] = []
+    usable = sample.watch(_usable(examples, broken, places))
+    found = pool.outcomes(partial(grade, task, model, setup.refine), usable, setup.workers)
+    graded: dict[int, Graded] = {}
+    with closing(found):
+        for outcome in pool.tracked(found, "examples", total, setup.progress):
+            place = places[outcome.index]
+            if not isinstance(outcome.result, pool.Failure):
+                graded[place] = outcome.result
+            elif not outcome.result.died:
+                raise outcome.result.exception()
+            else:
+                where = f"example {place + 1} of {setup.data or 'the set'}"
+                broken[place] = Unreadable(where, outcome.result.message)
     if not graded:
         raise FabsightError(f"evaluate {task.name}: {_nothing(setup.data, broken)}")
     lost = cycle([failure(task, example) for example in sample.examples])
-    left = iter(graded)
     rows = [
-        _broken(broken[index], next(lost)) if index in broken else next(left)
-        for index in range(len(graded) + len(broken))
+        graded[place] if place in graded else _broken(broken[place], next(lost))
+        for place in range(len(graded) + len(broken))
     ]
     return _report(task, model_name, setup, rows, sample)
 
 
 def _usable(
-    examples: Iterable[Example[Any] | Unreadable], broken: dict[int, Unreadable]
+    examples: Iterable[Example[Any] | Unreadable], broken: dict[int, Unreadable], places: list[int]
 ) -> Iterator[Example[Any]]:
-    """The examples that can be graded; the others go into `broken`, by their place."""
-    for index, example in enumerate(examples):
+    """The examples that can be read, their places noted; the others go into `broken`."""
+    for place, example in enumerate(examples):
         if isinstance(example, Unreadable):
-            broken[index] = example
+            broken[place] = example
         else:
+            places.append(place)
             yield example
 
 
@@ -165,7 +177,7 @@ def _nothing(data: str, broken: Mapping[int, Unreadable]) -> str:
     """Why there is nothing to grade."""
     if not broken:
         return f"{data or 'the set'} holds no examples to grade"
-    first = next(iter(broken.values()))
+    first = broken[min(broken)]
     return (
         f"none of the {len(broken)} examples of {data or 'the set'} can be read; the first: "
         f"{first.path}: {first.error}"

@@ -7,6 +7,7 @@ whole (the views of one part) is one input; a file that holds many wafers gives 
 """
 
 import glob
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -58,6 +59,8 @@ def read_input(
 ) -> Iterator[Question[Any] | Unreadable]:
     """The questions in one input that `find_inputs` found; see `questions`."""
     try:
+        if path.is_dir():
+            next(path.iterdir(), None)  # says in the system's words where it may not be listed
         for question in task.read([path], context):
             yield replace(question, text=text or question.text, golden=golden or question.golden)
     except FabsightError as error:
@@ -135,15 +138,25 @@ def _matches(path: Path, verb: str) -> Sequence[Path]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """The files of a folder at any depth, without hidden ones and those of runs kept in it."""
-    inside = [path for path in folder.rglob("*") if path.is_file()]
-    runs = {path.parent for path in inside if path.name == PURPOSE} - {folder}
-    return sorted(
-        path
-        for path in inside
-        if not any(name.startswith(".") for name in path.parts[len(folder.parts) :])
-        and runs.isdisjoint(path.parents)
-    )
+    """The files of a folder at any depth, without hidden ones and those of runs kept in it.
+
+    A folder that may not be listed stands for its files: reading it will say so. Links to folders
+    are not followed.
+    """
+    found: list[Path] = []
+
+    def keep(error: OSError) -> None:
+        found.append(Path(error.filename))
+
+    for top, folders, names in os.walk(folder, onerror=keep):
+        inside = Path(top)
+        if PURPOSE in names and inside != folder:
+            folders.clear()
+            continue
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        shown = [inside / name for name in names if not name.startswith(".")]
+        found += [path for path in shown if path.is_file()]
+    return sorted(found)
 
 
 def _inside(

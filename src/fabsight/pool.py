@@ -49,12 +49,14 @@ class Failure:
         trace: The traceback, "" where the process died or the error was a person's.
         errno: Of an `OSError` that was raised or that caused it, else 0.
         error: The exception itself where it was raised in this process.
+        died: Whether the worker process died.
     """
 
     message: str
     trace: str = ""
     errno: int = 0
     error: Exception | None = None
+    died: bool = False
 
     def exception(self) -> Exception:
         """What to raise: the exception itself, or one that carries the worker's traceback."""
@@ -260,7 +262,7 @@ class _Hand:
         cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         hint = ", out of memory?" if code == -signal.SIGKILL else ""
         message = f"the process died on this input {ATTEMPTS} times ({cause}{hint})"
-        return Outcome(job.index, Failure(message), 0.0)
+        return Outcome(job.index, Failure(message, died=True), 0.0)
 
 
 def _parallel(
