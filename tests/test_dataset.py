@@ -381,6 +381,8 @@ def test_scanning_goes_on_after_what_cannot_be_used(tmp_path):
     test = dataset.scan(tmp_path, task, "test")
     test = [e.path if isinstance(e, Unreadable) else e.answer for e in test]
     assert test == ["it is 0", f"{place}:2", "it is 3"]
+    with (tmp_path / "examples.jsonl").open("a") as file:
+        file.write('\n{"images": ["000001.png"], "split": 7}\n')
     assert dataset.splits(tmp_path) == {"train": 3, "test": 2}
 
 

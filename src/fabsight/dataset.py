@@ -122,7 +122,9 @@ def splits(folder: Path) -> Counter[str]:
     found: Counter[str] = Counter()
     for _, line in _lines(folder):
         with suppress(FabsightError):
-            found[str(_parsed(line).get("split") or "")] += 1
+            split = _parsed(line).get("split") or ""
+            if isinstance(split, str):
+                found[split] += 1
     return found
 
 

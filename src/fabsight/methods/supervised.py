@@ -183,10 +183,11 @@ def _resume(path: Path, learner: _Learner) -> int:
     device = next(learner.net.parameters()).device
     try:
         state = torch.load(path, weights_only=True, map_location=device)
-        if state["recipe"] != asdict(learner.recipe):
+        was, now = state["recipe"], asdict(learner.recipe)
+        if was != now:
+            differs = [f"{k} was {was.get(k)}, now {now[k]}" for k in now if was.get(k) != now[k]]
             raise FabsightError(
-                f"train: {path} is of another recipe: {state['recipe']}, now "
-                f"{asdict(learner.recipe)}; name another folder"
+                f"train: {path} is of another recipe: {', '.join(differs)}; name another folder"
             )
         for name, part in learner.parts().items():
             part.load_state_dict(state[name])
