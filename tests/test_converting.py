@@ -260,3 +260,36 @@ def test_shapes_drawn_outside_the_canvas_are_said(run, layout, tmp_path):
     assert "1 shapes reach out of the canvas of 64 x 48 px" in out
     assert "not read: (9, 0)" in out
     assert "WIRE 60 6 4 0 0 0 0 H 4" in (tmp_path / "b.netdsl").read_text()
+
+
+def test_cell_and_layers_can_be_said(run, tmp_path):
+    """A layout with its metal on 10/5, in one of two top cells, read and written there."""
+    library = gdstk.Library()
+    bar = gdstk.rectangle((0, 0), (4, 1), layer=10, datatype=5)
+    library.new_cell("ONE").add(bar, gdstk.rectangle((0, 0), (9, 9), layer=3))
+    library.new_cell("TWO").add(gdstk.rectangle((0, 0), (1, 1), layer=10, datatype=5))
+    path, out = tmp_path / "a.gds", tmp_path / "b.gds"
+    library.write_gds(path)
+    command = ("convert", path, "--to", "gds", "--out", out)
+    code, _, err = run(*command)
+    assert (code, "has 2 top cells (ONE, TWO): say which with --cell" in err) == (USAGE, True)
+    code, _, err = run(*command, "--cell", "ONE")
+    assert (code, "say which with --metal-layer" in err) == (USAGE, True)
+    said = ("--cell", "ONE", "--metal-layer", "10,5", "--via-layer", "0,0")
+    assert run(*command, *said)[0] == OK
+    (top,) = gdstk.read_gds(out, unit=1e-9).top_level()
+    boxes = {(p.layer, p.datatype): np.ptp(p.points, axis=0).tolist() for p in top.polygons}
+    assert boxes == {(10, 5): [4000, 1000], (0, 1): [4000, 1000]}
+    again = ("convert", out, "--to", "netdsl", "--out", tmp_path / "c", *said[2:])
+    assert run(*again)[0] == OK
+    assert (tmp_path / "c").read_text().split("\n")[1] == "WIRE 0 500 1000 0 0 0 0 H 4000"
+    for wrong in ("2,0", "-1,0", "40000,0", "1"):
+        code, _, err = run(*command, "--metal-layer", wrong)
+        assert code == USAGE
+        assert "metal_layer" in err
+
+
+def test_a_name_that_says_another_format_is_pointed_out(run, layout, tmp_path):
+    for to, name, said in (("gds", "a.oas", True), ("gds", "a.gds", False), ("txt", "a", False)):
+        _, out, _ = run("convert", layout, "--to", to, "--out", tmp_path / name)
+        assert ("whatever its name says" in out) == said

@@ -263,7 +263,7 @@ def test_a_large_layout_is_scaled_to_fit(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
     box = gdstk.rectangle((0, 0), (1, 1), layer=5)
-    with pytest.raises(FabsightError, match=r"has 2 top cells \(C0, C1\): say which with cell="):
+    with pytest.raises(FabsightError, match=r"has 2 top cells \(C0, C1\): say which with --cell"):
         read_program(foreign(tmp_path, box, cells=2), "gds")
     assert read_program(tmp_path / "foreign.gds", "gds", cell="C1").answer.commands
     with pytest.raises(FabsightError, match="has no cell 'X', it has C0, C1"):

@@ -44,7 +44,7 @@ def convert(
         raise FabsightError(f"convert {file}: --out names the same file; name another")
     source = read_answer("convert", file, task, settings)
     write_answer(source, to, out)
-    warnings = (*source.warnings, *_unsaid(source, to))
+    warnings = (*source.warnings, *_unsaid(source, to, out))
     console.emit(
         {
             "from": file,
@@ -67,12 +67,16 @@ def said_scale(source: Source) -> str:
     return f"scale {origin or 'not known'}" if nm is None else f"scale {nm:g} nm per px ({origin})"
 
 
-def _unsaid(source: Source, to: str) -> list[str]:
-    """What the written file does not hold."""
-    scale = source.scale["nm_per_px"]
-    if scale is None or to not in (TEXT, source.task.name):
-        return []
-    return [f"a text holds no scale: keep in mind the {scale:g} nm per px"]
+def _unsaid(source: Source, to: str, out: Path) -> list[str]:
+    """What the written file does not hold, or its name does not say."""
+    notes = []
+    texts = (TEXT, source.task.name)
+    scale, named = source.scale["nm_per_px"], out.suffix.lstrip(".").lower()
+    if scale is not None and to in texts:
+        notes.append(f"a text holds no scale: keep in mind the {scale:g} nm per px")
+    if named != to and named in source.task.exports and {named, to} != set(texts):
+        notes.append(f"{out.name} is written as {to}, whatever its name says: rename it")
+    return notes
 
 
 def read_answer(verb: str, file: Path, task: str, settings: Sequence[str]) -> Source:

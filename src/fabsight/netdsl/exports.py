@@ -14,14 +14,15 @@ from typing import TypeAlias
 
 from fabsight.files import read_text, replacing
 from fabsight.netdsl.gdsfile import Kind
-from fabsight.netdsl.gdsii import LAYERS, UNKNOWN_SCALE, LayerMap, check_scale, write_layout
+from fabsight.netdsl.gdsii import UNKNOWN_SCALE, LayerMap, check_scale, write_layout
 from fabsight.netdsl.gdsii_reading import read_program
 from fabsight.netdsl.language import MAX_TEXT_CHARACTERS, Program, parse, write
 from fabsight.netdsl.rendering import render
 from fabsight.netdsl.settings import LayoutSettings
 from fabsight.netdsl.svg import read_svg, svg_text
-from fabsight.task import AnswerError, Imported, Question
+from fabsight.task import AnswerError, FabsightError, Imported, Question
 
+MAX_LAYER = 32767
 LayoutQuestion: TypeAlias = Question[LayoutSettings]
 
 
@@ -31,18 +32,16 @@ def export_text(_question: LayoutQuestion, program: Program, path: Path) -> None
         part.write_text(write(program) + "\n", encoding="ascii")
 
 
-def export_gds(
-    question: LayoutQuestion, program: Program, path: Path, layers: LayerMap = LAYERS
-) -> None:
-    """Write GDSII; see `gdsii` for units, cells and layers."""
-    _export_layout(question, program, path, "gds", layers)
+def export_gds(question: LayoutQuestion, program: Program, path: Path) -> None:
+    """Write GDSII; see `gdsii` for units and cells, the settings for layers."""
+    layers = layer_map(question.context)
+    write_layout(program, path, "gds", _nm_per_px(question), layers)
 
 
-def export_oas(
-    question: LayoutQuestion, program: Program, path: Path, layers: LayerMap = LAYERS
-) -> None:
-    """Write OASIS; see `gdsii` for units, cells and layers."""
-    _export_layout(question, program, path, "oas", layers)
+def export_oas(question: LayoutQuestion, program: Program, path: Path) -> None:
+    """Write OASIS; see `gdsii` for units and cells, the settings for layers."""
+    layers = layer_map(question.context)
+    write_layout(program, path, "oas", _nm_per_px(question), layers)
 
 
 def export_svg(
@@ -75,13 +74,13 @@ def import_text(path: Path, settings: LayoutSettings) -> Imported[Program]:
 
 
 def import_gds(path: Path, settings: LayoutSettings) -> Imported[Program]:
-    """The program in a GDSII file; `gdsii_reading.read_program` takes layers and cell too."""
-    return read_program(path, "gds", nm_per_px=_said(path, settings))
+    """The program in a GDSII file: layers, cell and pixel size as the settings say."""
+    return _import_layout(path, "gds", settings)
 
 
 def import_oas(path: Path, settings: LayoutSettings) -> Imported[Program]:
-    """The program in an OASIS file; `gdsii_reading.read_program` takes layers and cell too."""
-    return read_program(path, "oas", nm_per_px=_said(path, settings))
+    """The program in an OASIS file: layers, cell and pixel size as the settings say."""
+    return _import_layout(path, "oas", settings)
 
 
 def import_svg(path: Path, settings: LayoutSettings) -> Imported[Program]:
@@ -109,10 +108,23 @@ IMPORTS: Mapping[str, Callable[[Path, LayoutSettings], Imported[Program]]] = {
 }
 
 
-def _export_layout(
-    question: LayoutQuestion, program: Program, path: Path, kind: Kind, layers: LayerMap
-) -> None:
-    write_layout(program, path, kind, _nm_per_px(question), layers)
+def layer_map(settings: LayoutSettings) -> LayerMap:
+    """The layers of the settings; the canvas outline takes the first of layer 0 that is free.
+
+    Raises FabsightError where metal and vias are one layer, or a number is none of GDSII's.
+    """
+    metal, via = settings.metal_layer, settings.via_layer
+    if metal == via or not all(0 <= number <= MAX_LAYER for number in (*metal, *via)):
+        raise FabsightError(
+            f"netdsl: metal_layer={metal} and via_layer={via}: give two different pairs of layer "
+            f"and datatype, each from 0 to {MAX_LAYER}, as in --metal-layer 10,0"
+        )
+    return LayerMap(metal, via, next((0, n) for n in range(3) if (0, n) not in (metal, via)))
+
+
+def _import_layout(path: Path, kind: Kind, settings: LayoutSettings) -> Imported[Program]:
+    nm_per_px = _said(path, settings)
+    return read_program(path, kind, layer_map(settings), settings.cell, nm_per_px)
 
 
 def _said(path: Path, settings: LayoutSettings) -> float | None:

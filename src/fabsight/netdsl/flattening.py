@@ -7,6 +7,7 @@ axis-parallel path stays one. The result goes to standard output as JSON.
 import json
 import sys
 import warnings
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,6 +17,7 @@ from fabsight.netdsl.language import MAX_COMMANDS
 
 _Texts: TypeAlias = dict[str, str]
 MAX_CORNERS = 5_000_000
+_SHOWN = 12  # names in a message
 _UNSUPPORTED = "Unsupported record in file."  # gdstk's words
 
 
@@ -105,15 +107,21 @@ def _choose(library: Any, name: str) -> Any:
     cells = {cell.name: cell for cell in library.cells if hasattr(cell, "polygons")}
     if name:
         if name not in cells:
-            raise _RefusedError(f"has no cell {name!r}, it has {', '.join(sorted(cells))}")
+            raise _RefusedError(f"has no cell {name!r}, it has {_named(cells)}")
         return cells[name]
     tops = [cell for cell in library.top_level() if hasattr(cell, "polygons")]
     if not tops:
         raise _RefusedError("holds no cell: there is no layout in it")
     if len(tops) != 1:
-        names = ", ".join(sorted(cell.name for cell in tops))
-        raise _RefusedError(f"has {len(tops)} top cells ({names}): say which with cell=...")
+        names = _named(cell.name for cell in tops)
+        raise _RefusedError(f"has {len(tops)} top cells ({names}): say which with --cell")
     return tops[0]
+
+
+def _named(names: Iterable[str]) -> str:
+    """The first of many names, so that a message stays readable."""
+    found = sorted(names)
+    return ", ".join(found[:_SHOWN]) + f", ... ({len(found)})" * (len(found) > _SHOWN)
 
 
 def _count(top: Any) -> int:

@@ -114,8 +114,8 @@ def _wanted(path: Path, drawn: Drawn, layers: LayerMap) -> set[LayerNumber]:
     if len(present) > 1:
         raise FabsightError(
             f"{path}: nothing on metal {layers.metal} or via {layers.via}, but on "
-            f"{', '.join(map(str, sorted(present)))}: say which with "
-            "layers=LayerMap(metal=..., via=...)"
+            f"{', '.join(map(str, sorted(present)))}: say which with --metal-layer and "
+            "--via-layer, as in --metal-layer 10,0"
         )
     return present
 

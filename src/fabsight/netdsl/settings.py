@@ -19,6 +19,9 @@ class LayoutSettings:
         price: Price of one more command, in px of area it must win: fidelity against length.
         nm_per_px: Pixel size in nm; overrides what the file says. 0 means not given.
         crop_bar: Crop an information bar at the bottom of the picture.
+        cell: Cell of a GDSII or OASIS file to read, where it has several top cells.
+        metal_layer: Layer and datatype of metal in GDSII and OASIS files, read and written.
+        via_layer: Layer and datatype of vias there.
     """
 
     edge: Literal["mid", "outer", "inner"] = "mid"
@@ -29,3 +32,6 @@ class LayoutSettings:
     price: float = 20.0
     nm_per_px: float = 0.0
     crop_bar: bool = True
+    cell: str = ""
+    metal_layer: tuple[int, int] = (1, 0)
+    via_layer: tuple[int, int] = (2, 0)
