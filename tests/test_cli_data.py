@@ -1,6 +1,7 @@
 """Verbs that make, grade and rewrite data: synthesize, evaluate, convert, vary."""
 
 import json
+import os
 from collections import Counter
 from dataclasses import replace
 
@@ -290,3 +291,14 @@ def test_a_layout_as_a_dataset_folder_is_refused(layouts, tmp_path):
         code, _, err = layouts("vary", tmp_path / "three.txt", "-o", place)
         assert code == console.USAGE
         assert "holds something else; name another folder" in err
+
+
+def test_names_that_are_no_text_do_not_matter(layouts, tmp_path):
+    odd = tmp_path / os.fsdecode(b"\xff.txt")
+    odd.write_bytes((tmp_path / "three.txt").read_bytes())
+    code, _, err = layouts("vary", odd, "-n", 1, "--look", "clean", "-o", tmp_path / "v")
+    assert (code, err) == (0, "")
+    assert len(list(dataset.read(tmp_path / "v", fabsight.TASKS["netdsl"]))) == 1
+    gds = tmp_path / os.fsdecode(b"\xfe.gds")
+    assert layouts("convert", odd, "--to", "gds", "-o", gds)[0] == 0
+    assert layouts("convert", gds, "--to", "svg", "-o", tmp_path / "a.svg")[0] == 0

@@ -214,6 +214,7 @@ def damaged(whole: bytes) -> dict[str, tuple[bytes, str]]:
         "cut inside a head": (whole[: at + 2], f"byte {at}: the file ends inside a record"),
         "reserved type": (whole[:at] + record + whole[at:], f"byte {at}: a record of the reserved"),
         "odd length": (whole[:at] + odd + whole[at:], f"byte {at}: a record of length 5"),
+        "noise": (whole[:6] + bytes(range(7, 250)), "byte 6: a record of 1800 bytes, but"),
         "text": (LAYOUT.encode(), "it begins with b'CANV' at byte 0; name it by what it holds"),
     }
 
@@ -293,3 +294,15 @@ def test_a_name_that_says_another_format_is_pointed_out(run, layout, tmp_path):
     for to, name, said in (("gds", "a.oas", True), ("gds", "a.gds", False), ("txt", "a", False)):
         _, out, _ = run("convert", layout, "--to", to, "--out", tmp_path / name)
         assert ("whatever its name says" in out) == said
+
+
+def test_shapes_too_thin_for_the_grid_are_said(run, tmp_path):
+    wide, line = gdstk.rectangle((0, 0), (4000, 90), layer=1), [(0, 95), (4000, 95)]
+    thin = gdstk.rectangle((0, 100), (4000, 100.002), layer=1)
+    path = gdstk.FlexPath(line, 0.002, layer=1, simple_path=True)
+    file = foreign(tmp_path / "a.gds", wide, thin, path)
+    for said, lost in (((), True), (("--nm-per-px", 100), False)):
+        command = ("convert", file, "--to", "netdsl", "--out", tmp_path / "b", *said)
+        _, out, _ = run(*command)
+        assert ("thinner than 0.01 px are left out (there are 2)" in out) == lost
+        assert len((tmp_path / "b").read_text().splitlines()) == (2 if lost else 4)

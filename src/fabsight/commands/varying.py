@@ -40,9 +40,10 @@ def vary(origin: Origin, wish: Wish, count: int, out: Path, console: Console) ->
     claim("vary", out, made_from)
     before = dataset.resume(out)
     made = (replace(variants.draw(i), group=origin.file.name) for i in range(before, count))
+    name = origin.file.name.encode(errors="backslashreplace").decode()
     card = {
         "what": "variants of one answer; `kind` is the edit, `golden` the image of the sound one",
-        "made by": f"fabsight vary {origin.file.name} --seed {wish.seed} --look {wish.look}",
+        "made by": f"fabsight vary {name} --seed {wish.seed} --look {wish.look}",
         "seed": wish.seed,
         "licence": "as what was varied",
     }

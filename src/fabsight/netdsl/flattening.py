@@ -36,7 +36,7 @@ def serve_one_file() -> None:
     try:
         found = _contents(kind, path, cell)
     except OSError as error:
-        found = {"error": f"is damaged: {str(error).rstrip('.')}", "damaged": True}
+        found = {"error": f"is damaged: {str(error).rstrip('.')}"}
     except (_RefusedError, RuntimeError, MemoryError) as error:
         found = {"error": str(error).rstrip(".") or "needs too much memory"}
     json.dump(found, sys.stdout)
@@ -86,7 +86,7 @@ def _contents(kind: str, path: str, name: str) -> dict[str, Any]:
         notes.append(f"shapes without area are not read (there are {thin})")
     outlines = [_plain(polygon, texts) for polygon in wide]
     found = {"outlines": outlines, "paths": wide_paths, "fields": found_fields, "notes": notes}
-    return found | {"damaged": _UNSUPPORTED in messages}
+    return found | {"unsupported": _UNSUPPORTED in messages}
 
 
 def _notes(library: Any, messages: list[str]) -> list[str]:

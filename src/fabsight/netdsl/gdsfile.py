@@ -105,7 +105,8 @@ def read_layout(path: Path, kind: Kind, cell: str = "") -> Layout:
         raise FabsightError(f"{path}: reading took over {TIMEOUT_S} s; split the layout") from slow
     dead = child.returncode or not child.stdout
     found = {} if dead else json.loads(child.stdout)
-    fault = first_fault(path) if kind == "gds" and (dead or found.get("damaged")) else ""
+    doubtful = dead or "error" in found or found["unsupported"]
+    fault = first_fault(path) if kind == "gds" and doubtful else ""
     if fault:
         raise FabsightError(f"{path}: this GDSII file is damaged at {fault}; {_AGAIN}")
     if dead:

@@ -153,6 +153,11 @@ def _losses(drawn: Drawn, frame: Frame, height: int) -> list[str]:
             f"corners were moved by up to {moved_nm:.2g} nm, to multiples of {GRID_PX:g} px: a "
             "smaller --nm-per-px keeps more"
         )
+    steps = [frame.px(o.points).round(2) for o in drawn.outlines]
+    thin = sum(not np.ptp(corners, axis=0).all() for corners in steps)
+    thin += sum(p.width < GRID_PX / 2 * frame.nm_per_px for p in drawn.paths)
+    if thin:
+        notes.append(f"shapes thinner than {GRID_PX:g} px are left out (there are {thin})")
     return notes
 
 

@@ -29,7 +29,7 @@ def first_fault(path: Path) -> str:
                 return f"byte {at}: the file ends inside a record"
             length, kind, _ = _HEAD.unpack(head)
             if length < _HEAD.size or length % 2:
-                return f"byte {at}: a record of length {length}, which is even and 4 at least"
+                return f"byte {at}: a record of length {length}; lengths are even and at least 4"
             if kind > _LAST_TYPE:
                 return f"byte {at}: a record of the reserved type {kind:#04x}"
             if at + length > size:
