@@ -150,7 +150,10 @@ def test_evaluate_and_predict_leave_each_others_folders_alone(fabsight_, bars, t
     assert (code, "holds the answers of a predict run" in err) == (console.USAGE, True)
     code, _, err = fabsight_("predict", bars, "-t", "bar", "-o", tmp_path / "e")
     assert (code, "of another making" in err) == (console.USAGE, True)
+    code, _, err = fabsight_("evaluate", "bar", tmp_path / "d", "-o", tmp_path)
+    assert (code, "of another making" in err) == (console.USAGE, True)
     assert before == (tree(tmp_path / "p"), tree(tmp_path / "e"))
+    assert fabsight_("evaluate", "bar", tmp_path / "d", "-o", tmp_path / "e")[0] == 0
 
 
 @pytest.fixture

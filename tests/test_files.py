@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from fabsight.files import clear_strays, replace_file, replacing, strays
+from fabsight.files import clear_strays, locked, prepare, replace_file, replacing, strays
 from fabsight.task import AnswerError, FabsightError
 
 SIZE = 200_000
@@ -112,6 +112,18 @@ def test_a_writer_that_does_not_notice_a_full_disk_is_found_out(tmp_path, monkey
     assert (tmp_path / "a").read_text() == "before"
     monkeypatch.setattr(shutil, "disk_usage", lambda _: disk._replace(total=0, free=0))
     replace_file(tmp_path / "a", b"whole")
+
+
+def test_a_run_takes_an_empty_folder_or_its_own(tmp_path):
+    (tmp_path / ".DS_Store").touch()
+    for _ in range(2):
+        prepare(tmp_path)
+        with locked(tmp_path):
+            (tmp_path / "results").touch()
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "letter.txt").touch()
+    with pytest.raises(FabsightError, match=r"holds letter.txt, so it is of another making"):
+        prepare(tmp_path / "home")
 
 
 def test_a_folder_a_device_and_a_missing_place_are_refused(tmp_path):

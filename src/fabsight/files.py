@@ -18,6 +18,7 @@ from pathlib import Path
 from fabsight.task import FabsightError
 
 BLOCK_BYTES = 4096
+LOCK = ".lock"
 FREE_BYTES = 64 * 2**20  # less than this is as good as full
 STRAY = re.compile(r"\.fabsight-\d+-[0-9a-f]{8}\.tmp")
 
@@ -93,14 +94,25 @@ def clear_strays(folder: Path) -> None:
 
 
 def prepare(out: Path) -> None:
-    """Make an output folder; find out before any work whether it can be written."""
+    """Make an output folder; find out before any work whether it can be written.
+
+    What is there already must be of a run, which has left its lock: files of others are not mixed
+    with, and theirs in the making not taken for strays.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
+        others = sorted(p.name for p in out.iterdir() if not p.name.startswith("."))
+        if others and not (out / LOCK).exists():
+            raise FabsightError(
+                f"the output folder {out} holds {others[0]}, so it is of another making; name "
+                "another folder"
+            )
         with tempfile.TemporaryFile(dir=out) as probe:
             probe.write(b"\0" * 4096)
     except OSError as error:
+        reason = "it is a file" if isinstance(error, FileExistsError) else error.strerror
         raise FabsightError(
-            f"the output folder {out} cannot be written ({error.strerror}); name another"
+            f"the output folder {out} cannot be written ({reason}); name another"
         ) from error
     free = shutil.disk_usage(out).free
     if free < FREE_BYTES:
@@ -116,7 +128,7 @@ def locked(out: Path) -> Iterator[None]:
 
     The kernel lets go of the lock when the run ends, killed or not.
     """
-    with (out / ".lock").open("w") as file:
+    with (out / LOCK).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
