@@ -283,13 +283,22 @@ def dataset_of(folder, *rows):
         ("[1, 2]", "examples.jsonl"),
     ],
 )
-def test_a_dataset_with_a_bad_line_is_refused_by_its_line(run, tmp_path, row, says):
+def test_a_bad_line_of_a_dataset_is_named_and_counts_as_a_failure(run, tmp_path, row, says):
     right = {"images": ["0.png"], "question": "?", "answer": LAYOUT}
     folder = dataset_of(tmp_path / "data", right, row)
     code, out, err = run("evaluate", "netdsl", folder, "--json")
+    assert code == SOME_FAILED
+    totals = json.loads(out)
+    assert (totals["count"], totals["broken"]["count"]) == (2, 1)
+    assert totals["metrics"]["iou"] == totals["metrics_readable"]["iou"] / 2
+    named, counted = err.splitlines()
+    assert "examples.jsonl:2: " in named
+    assert says in named
+    assert "1 of 2 examples cannot be read" in counted
+    folder = dataset_of(tmp_path / "alone", row)
+    code, out, err = run("evaluate", "netdsl", folder, "--json")
     assert (code, out) == (USAGE, "")
-    assert says in err
-    assert "2" in err, "the line"
+    assert "examples.jsonl:1: " in err
     one_sentence(err)
 
 
