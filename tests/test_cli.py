@@ -90,11 +90,19 @@ def test_switches_and_negations_are_settings(monkeypatch):
         (["--fine", "a.png"], ["--set", "fine=true", "a.png"]),
         (["--no-fine", "a.png"], ["--set", "fine=false", "a.png"]),
         (["--fine=no"], ["--set", "fine=no"]),
+        (["--fine", "false", "a.png"], ["--set", "fine=false", "a.png"]),
+        (["--fine", "No"], ["--set", "fine=No"]),
+        (["--fine", "0", "--json"], ["--set", "fine=0", "--json"]),
+        (["--fine", "true"], ["--set", "fine=true"]),
+        (["--fine", "./no"], ["--set", "fine=true", "./no"]),
+        (["--fine", "--json"], ["--set", "fine=true", "--json"]),
         (["--price", "-3"], ["--set", "price=-3"]),
         (["--out", "--fine", "-o", "--price"], ["--out", "--fine", "-o", "--price"]),
         (["--", "--fine"], ["--", "--fine"]),
     ]:
         assert settings_as_options(verb, written) == wanted
+    with pytest.raises(FabsightError, match="--no-fine takes no value; write --fine=false"):
+        settings_as_options(verb, ["--no-fine=false"])
 
 
 @given(st.lists(st.sampled_from(["a.png", "--json", "--out", "-o", "x=y", "--out=x", "-", "-3"])))

@@ -2,7 +2,7 @@ import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pytest
@@ -12,6 +12,8 @@ from jaxtyping import UInt8
 
 from fabsight.netdsl.settings import LayoutSettings
 from fabsight.settings import (
+    Range,
+    check_settings,
     describe_settings,
     parse_settings,
     settings_from_json,
@@ -143,6 +145,58 @@ def test_bad_strings_are_refused_with_key_and_allowed_values(key, value, said):
         parse_settings(Everything, {key: value})
     assert "Everything" in str(caught.value)
     assert key in str(caught.value)
+
+
+@dataclass(frozen=True)
+class Ranged:
+    """Numbers with ranges.
+
+    Attributes:
+        share: A share.
+        size_um: A size, if known.
+        tries: Tries.
+    """
+
+    share: Annotated[float, Range(0, 1)] = 0.5
+    size_um: Annotated[float, Range(0.1, 100, or_zero=True)] = 0.0
+    tries: Annotated[int, Range(1, 9)] | None = None
+
+
+def test_numbers_have_ranges():
+    assert parse_settings(Ranged, {"share": "1", "size_um": "0", "tries": "9"}).tries == 9
+    assert settings_from_json(Ranged, {"share": 0, "size_um": 100, "tries": None}).size_um == 100
+    assert [row.type for row in describe_settings(Ranged)] == [
+        "number from 0 to 1",
+        "number from 0.1 to 100, or 0",
+        "whole number from 1 to 9 or none",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("share", -0.1), ("share", 2), ("size_um", 0.05), ("size_um", 1e9), ("tries", 0)],
+)
+def test_numbers_outside_their_range_are_refused(key, value):
+    for read in (
+        lambda: parse_settings(Ranged, {key: str(value)}),
+        lambda: settings_from_json(Ranged, {key: value}),
+        lambda: check_settings(Ranged(**{key: value})),
+    ):
+        with pytest.raises(
+            FabsightError, match=rf"Ranged: {key} ?= ?{value:g}.*: expected .* from"
+        ):
+            read()
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
+def test_ranges_hold_finite_numbers_only(value):
+    for read in (
+        lambda: parse_settings(Ranged, {"share": value}),
+        lambda: settings_from_json(Ranged, {"share": value}),
+        lambda: check_settings(Ranged(share=float(value))),
+    ):
+        with pytest.raises(FabsightError, match="share"):
+            read()
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
 """Settings: frozen dataclasses, read from `--set key=value` or from JSON, and described for help.
 
 A field may be bool, int, float, str, Path, a Literal, a tuple of these, or any of them or None;
-in JSON also a nested dataclass, a mapping, a list or an array. The class's docstring is the help:
-its Google-style `Attributes:` section says what each field means.
+in JSON also a nested dataclass, a mapping, a list or an array. A number may have a range. The
+class's docstring is the help: its Google-style `Attributes:` section says what each field means.
 
+    price: Annotated[float, Range(0, 1e6)] = 20.0
     parse_settings(LayoutSettings, {"edge": "outer", "price": "12"})
     settings_from_json(LayoutSettings, to_json(settings)) == settings
 """
@@ -15,8 +16,10 @@ import json
 import math
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import (
+    Annotated,
     Any,
     Literal,
     NamedTuple,
@@ -46,6 +49,26 @@ class Setting(NamedTuple):
     type: str
     default: str
     help: str
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers a field may have: `Annotated[float, Range(1, 10)]`.
+
+    Attributes:
+        least, most: Both allowed.
+        or_zero: Whether 0 is allowed besides, for a number that was not given.
+    """
+
+    least: float
+    most: float
+    or_zero: bool = False
+
+    def __contains__(self, number: float) -> bool:
+        return self.least <= number <= self.most or (self.or_zero and number == 0)
+
+    def __str__(self) -> str:
+        return f"from {self.least:g} to {self.most:g}" + ", or 0" * self.or_zero
 
 
 class _UnfitError(Exception):
@@ -78,6 +101,18 @@ def parse_settings(cls: type[C], values: Mapping[str, str], base: C | None = Non
     if base is None:
         return _build(cls, read)
     return _changed(base, read)
+
+
+def check_settings(settings: Any) -> None:
+    """Refuse settings made in code with a value of the wrong kind or outside its range.
+
+    >>> from fabsight.netdsl.settings import LayoutSettings
+    >>> check_settings(LayoutSettings(price=-1.0))
+    Traceback (most recent call last):
+    ...
+    fabsight.task.FabsightError: LayoutSettings: price = -1.0: expected number from 0 to 1e+06
+    """
+    settings_from_json(type(settings), to_json(settings))
 
 
 def split_settings(pairs: Iterable[str]) -> dict[str, str]:
@@ -179,7 +214,7 @@ def _hints(cls: type[Any]) -> dict[str, Any]:
         raise FabsightError(
             f"settings: {cls.__name__} is not a dataclass; write @dataclass(frozen=True) above it"
         )
-    hints = get_type_hints(cls)
+    hints = get_type_hints(cls, include_extras=True)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls) if field.init}
 
 
@@ -208,6 +243,8 @@ def _build(cls: type[C], read: Mapping[str, Any]) -> C:
 def _from_text(kind: Any, text: str) -> Any:
     """The value of one `--set` string."""
     origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _within(kind, _from_text(arguments[0], text))
     if origin in (Union, types.UnionType):
         return _first_fit(kind, text, _from_text)
     if origin is tuple:
@@ -218,6 +255,11 @@ def _from_text(kind: Any, text: str) -> Any:
         if text not in by_text:
             raise _UnfitError(_name(kind))
         return by_text[text]
+    return _leaf_from_text(kind, text)
+
+
+def _leaf_from_text(kind: Any, text: str) -> Any:
+    """A value that holds no others."""
     if kind is types.NoneType and text.lower() in ("none", ""):
         return None
     if kind is bool and text.lower() in TRUE + FALSE:
@@ -236,6 +278,8 @@ def _from_json(kind: Any, value: Any) -> Any:
     origin, arguments = get_origin(kind), get_args(kind)
     if kind is Any:
         return value
+    if origin is Annotated:
+        return _within(kind, _from_json(arguments[0], value))
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         return settings_from_json(kind, value)
     if origin in (Union, types.UnionType):
@@ -323,6 +367,13 @@ def _number(kind: type[int] | type[float], value: str | int) -> int | float:
     return number
 
 
+def _within(kind: Any, value: Any) -> Any:
+    """The value, if it lies in the ranges of its annotated type."""
+    ranges = [rule for rule in get_args(kind)[1:] if isinstance(rule, Range)]
+    _require(all(value in allowed for allowed in ranges), kind)
+    return value
+
+
 def _require(fits: bool, kind: Any) -> None:
     if not fits:
         raise _UnfitError(_name(kind))
@@ -335,6 +386,8 @@ def _name(kind: Any) -> str:
         return " | ".join(str(a) for a in arguments)
     if origin in (Union, types.UnionType):
         return " or ".join(_name(a) for a in arguments)
+    if origin is Annotated:
+        return " ".join((_name(arguments[0]), *(str(a) for a in arguments[1:])))
     if origin is tuple:
         return ", ".join("..." if a is Ellipsis else _name(a) for a in arguments)
     words = {bool: "true or false", int: "whole number", float: "number", str: "text"}

@@ -5,6 +5,7 @@ the verb does not know is looked up there before it is refused with the nearest 
 """
 
 import difflib
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,55 +24,53 @@ def settings_as_options(verb: Verb, arguments: Sequence[str]) -> list[str]:
     """The arguments with `--key value` of a task's settings written as `--set key=value`.
 
     `--flag` alone stands for `--set flag=true` where the setting is a yes or no, and `--no-flag`
-    for false. Raises FabsightError for an option that is neither, naming the nearest.
+    for false; true, false, yes, no, on, off, 1 or 0 right after `--flag` is its value (a file of
+    that name is ./no). Raises FabsightError for an option that is neither, naming the nearest.
 
     >>> verb = Verb("predict", {"--set": True, "--json": False})
     >>> settings_as_options(verb, ["a.png", "--edge", "outer", "--extended", "--json"])
     ['a.png', '--set', 'edge=outer', '--set', 'extended=true', '--json']
     """
-    return list(_rewritten(verb, iter(arguments)))
+    return list(_rewritten(verb, deque(arguments)))
 
 
-def _rewritten(verb: Verb, arguments: Iterator[str]) -> Iterator[str]:
-    for argument in arguments:
+def _rewritten(verb: Verb, arguments: deque[str]) -> Iterator[str]:
+    while arguments:
+        argument = arguments.popleft()
         name, equals, value = argument.partition("=")
         if argument == "--":
             yield argument
             yield from arguments
-        elif not name.startswith("--"):
-            yield argument
-            if verb.takes_value.get(argument):
-                yield from _next(arguments)
-        elif name in verb.takes_value:
-            yield argument
-            if verb.takes_value[name] and not equals:
-                yield from _next(arguments)
-        else:
+            return
+        if name.startswith("--") and name not in verb.takes_value:
             yield "--set"
             yield _setting(verb, name, value if equals else None, arguments)
+            continue
+        yield argument
+        if verb.takes_value.get(argument) and arguments:
+            yield arguments.popleft()
 
 
-def _next(arguments: Iterator[str]) -> Iterator[str]:
-    value = next(arguments, None)
-    if value is not None:
-        yield value
-
-
-def _setting(verb: Verb, option: str, value: str | None, arguments: Iterator[str]) -> str:
+def _setting(verb: Verb, option: str, value: str | None, arguments: deque[str]) -> str:
     """`key=value` of one unknown option; takes the value from the arguments where it needs one."""
+    from fabsight.settings import FALSE, TRUE
+
     settings = task_settings()
     key = option.removeprefix("--").replace("-", "_")
     negated = key.removeprefix("no_")
     if key not in settings and key != negated and settings.get(negated) is bool:
+        if value is not None:
+            raise _usage(f"{verb.name}: {option} takes no value; write --{option[5:]}={value}")
         return f"{negated}=false"
     if key not in settings:
         raise _unknown(verb, option, [f"--{name}" for name in settings])
     if value is None and settings[key] is bool:
-        return f"{key}=true"
+        said = arguments and arguments[0].lower() in TRUE + FALSE
+        return f"{key}={arguments.popleft() if said else 'true'}"
     if value is None:
-        value = next(arguments, None)
-    if value is None:
-        raise _usage(f"{verb.name}: {option} needs a value, as in {option} VALUE")
+        if not arguments:
+            raise _usage(f"{verb.name}: {option} needs a value, as in {option} VALUE")
+        value = arguments.popleft()
     return f"{key}={value}"
 
 

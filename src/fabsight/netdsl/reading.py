@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float32
 from fabsight.images import grey, read
 from fabsight.netdsl.settings import LayoutSettings
 from fabsight.netdsl.synthesis import PROMPT
+from fabsight.settings import check_settings
 from fabsight.task import FabsightError, Image, Question
 
 PICTURES = {".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp", ".npy"}
@@ -36,10 +37,7 @@ def questions(
     paths: Sequence[Path], settings: LayoutSettings
 ) -> Iterator[Question[LayoutSettings]]:
     """One question per picture; an information bar at the bottom is cropped and said so."""
-    if settings.nm_per_px < 0:
-        raise FabsightError(
-            f"netdsl: nm_per_px={settings.nm_per_px:g}: a pixel is larger than 0 nm"
-        )
+    check_settings(settings)
     for path in paths:
         if _is_program(path):
             raise FabsightError(

@@ -1,7 +1,9 @@
 """What a person may set about a layout question (`--set key=value`, or `--key value`)."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from fabsight.settings import Range
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,8 @@ class LayoutSettings:
     binarize: Literal["learned", "half-level", "otsu", "global", "edge-paired"] = "learned"
     extended: bool = False
     strict_l2: bool = False
-    price: float = 20.0
-    nm_per_px: float = 0.0
+    price: Annotated[float, Range(0, 1e6)] = 20.0
+    nm_per_px: Annotated[float, Range(1e-4, 1e8, or_zero=True)] = 0.0
     crop_bar: bool = True
     cell: str = ""
     metal_layer: tuple[int, int] = (1, 0)
