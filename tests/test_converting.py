@@ -135,7 +135,7 @@ def test_settings_apply_to_what_any_file_holds(run, layout, tmp_path, kind):
         assert out.read_text().count("ARRAY") == arrays
     code, _, err = run("convert", source, "--to", "gds", "--out", out, "--nm-per-px", -1)
     assert code == USAGE
-    assert "a pixel of -1 nm" in err
+    assert "nm_per_px=-1: expected number from 0.0001 to 1e+08, or 0" in err
 
 
 @pytest.mark.parametrize("suffix", ["txt", "netdsl", ""])

@@ -182,9 +182,7 @@ def test_numbers_outside_their_range_are_refused(key, value):
         lambda: settings_from_json(Ranged, {key: value}),
         lambda: check_settings(Ranged(**{key: value})),
     ):
-        with pytest.raises(
-            FabsightError, match=rf"Ranged: {key} ?= ?{value:g}.*: expected .* from"
-        ):
+        with pytest.raises(FabsightError, match=rf"Ranged: {key} ?=.*: expected .* from"):
             read()
 
 
