@@ -15,7 +15,7 @@ from fabsight.task import AnswerError
 PAGE = (Path(__file__).parents[1] / "docs" / "netdsl-language.md").read_text()
 END = "END"
 # Errors of a text that follows the grammar: what a number must be beside being one.
-OF_VALUES = "whole number from|above 0|from 0 to|other than 0|at most|coordinates go to|painting"
+OF_VALUES = r"from -?[0-9]+ to|above 0|other than 0|at most|coordinates go to|painting"
 
 
 def rows(header: str) -> list[list[str]]:
