@@ -24,7 +24,10 @@ GREY8 = RNG.integers(0, 256, (11, 17), np.uint8)
 RGB8 = RNG.integers(0, 256, (11, 17, 3), np.uint8)
 GREY16 = RNG.integers(0, 65536, (11, 17)).astype(np.uint16)
 RGB16 = RNG.integers(0, 65536, (11, 17, 3)).astype(np.uint16)
-files = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+PROFILE = settings().max_examples  # 100, or the many of `make fuzz`
+files = settings(
+    max_examples=PROFILE * 3 // 5, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def pil(array, mode=None):
@@ -378,7 +381,7 @@ def test_large_integers_say_that_they_were_rounded(tmp_path):
 
 @pytest.mark.parametrize("name", LOSSLESS)
 @given(st.data())
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=PROFILE // 8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damaged_files_give_an_image_or_one_clear_error(tmp_path, name, data):
     whole = bytearray(LOSSLESS[name][0])
     for _ in range(data.draw(st.integers(0, 4))):

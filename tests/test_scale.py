@@ -9,6 +9,10 @@ from hypothesis import strategies as st
 from fabsight.images import read, save_png
 from fabsight.vision.scale import Scale, find_scale, parse_length_nm, unit_nm
 
+PROFILE = settings().max_examples  # 100, or the many of `make fuzz`
+files = settings(
+    max_examples=PROFILE * 3 // 5, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 WIDTH = 64
 FRAME = np.zeros((8, WIDTH), np.uint8)
 FEI = """[User]\r\nUser=supervisor\r\n[EBeam]\r\nHFW={hfw}\r\n[Scan]\r\nPixelWidth={width}\r
@@ -161,7 +165,7 @@ def test_vendor_tags_of_the_first_page_serve_the_others(tmp_path):
 
 
 @given(st.integers(0, 3), st.binary(max_size=400))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@files
 def test_any_metadata_gives_a_scale_or_none(tmp_path, index, noise):
     tag = (34680, 34682, 34118, 50431)[index]
     start = (b"[Scan]\nPixelWidth=", b"PixelWidth=", b"AP_IMAGE_PIXEL_SIZE\n", b"PixelSizeX=")[
@@ -172,7 +176,7 @@ def test_any_metadata_gives_a_scale_or_none(tmp_path, index, noise):
 
 
 @given(st.data())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@files
 def test_damaged_headers_give_a_scale_or_none(tmp_path, data):
     buffer = io.BytesIO()
     text = FEI.format(width="1.5e-09", height="1.5e-09", hfw="").encode()
