@@ -362,7 +362,12 @@ def test_a_picture_beyond_pillows_own_limit_is_read(tmp_path, monkeypatch):
 def test_values_that_are_not_numbers_are_refused(tmp_path):
     values = GREY8.astype(np.float32)
     values[0, :3] = np.nan, np.inf, -np.inf
-    for data in (tiff(values), npy(values), npy(np.full((2, 2), 1e300))):
+    for data in (
+        tiff(values),
+        npy(values),
+        npy(np.full((2, 2), 1e300)),
+        npy(np.full((2, 2), -2e15)),
+    ):
         with pytest.raises(FabsightError, match="values are NaN, infinite"):
             read_bytes(tmp_path, data)
     for array in (np.zeros((2, 2), complex), np.array([["a"]]), np.zeros(5), np.zeros((0, 4))):

@@ -20,6 +20,7 @@ from fabsight.vision.scale import find_scale
 
 CLIPPED_SHARE = 0.01  # more than this outside the window is worth a warning
 EXACT_FLOAT32 = 2**24
+LARGEST = 1e15  # of a float value: sums of squares of larger ones overflow
 
 
 def read(path: Path, *, page: int = 0, limit_mpx: float = 400.0) -> Image:
@@ -164,12 +165,12 @@ def _typed(path: Path, samples: np.ndarray, said: list[str]) -> np.ndarray:
         return samples.astype(np.float32)
     with np.errstate(over="ignore"):
         values = samples.astype(np.float32)
-    bad = int(values.size - np.isfinite(values).sum())
+    bad = int(values.size - np.count_nonzero(np.abs(values) <= LARGEST))
     if bad:
         raise refusal(
             path,
-            f"{bad} of {values.size} values are NaN, infinite or beyond float32",
-            "fill them first, for example with the background's value",
+            f"{bad} of {values.size} values are NaN, infinite or beyond {LARGEST:g}",
+            "fill them first, for example with the background's value, or scale them",
         )
     return values
 
