@@ -171,9 +171,10 @@ def law_of_the_floor(task):
 
 
 def law_of_solving(task):
-    """The embedded model gives the same bytes each time."""
-    for example in drawn(task, FEW):
-        assert task.solve(example.question) == task.solve(example.question)
+    """The embedded model gives the same bytes each time, also when it meets the image anew."""
+    for example, again in zip(drawn(task, FEW), drawn(task, FEW), strict=True):
+        first = task.solve(example.question)
+        assert first == task.solve(example.question) == task.solve(replace(again.question))
 
 
 def law_of_checks(task):
@@ -208,6 +209,20 @@ def law_of_refining(task):
             refined = task.refine(example.question, answer)
             before, after = (task.verify(example.question, a).score for a in (answer, refined))
             assert after >= before
+
+
+def law_of_merit(task):
+    """Refining a wrong answer gains less than half of what the embedded model would: no credit."""
+    examples = drawn(task, FEW)
+    sign = 1 if task.metrics[task.headline].better == "higher" else -1
+    for place, example in enumerate(examples):
+        solved = task.parse(task.solve(example.question), example.question)
+        best = sign * score(task, solved, example)[task.headline]
+        answer = truth(task, examples[place - 1])
+        was = sign * score(task, answer, example)[task.headline]
+        refined = task.refine(example.question, answer)
+        now = sign * score(task, refined, example)[task.headline]
+        assert now - was <= max(best - was, 0) / 2, (was, now, best)
 
 
 GARBAGE = ("", "I cannot see an image.", "\n\n??", '{"answer": null}', "CANVAS", "\0", "9" * 10_000)
@@ -368,6 +383,10 @@ class Undescribed:
     threshold: float = 125.0
 
 
+def solved_bar(question):
+    return BAR.parse(BAR.solve(question), question)
+
+
 def flattering(*_):
     return Check(score=1.0, coverage=1.0, independent=True, evidence={})
 
@@ -386,6 +405,7 @@ BROKEN = {
     "law_of_checks": replace(SHADE, verify=flattering),
     "law_of_check_ranges": replace(BAR, verify=boasting),
     "law_of_refining": replace(BAR, refine=lambda *_: Bar(0, 0)),
+    "law_of_merit": replace(BAR, refine=lambda question, _: solved_bar(question)),
     "law_of_garbage": replace(BAR, parse=anything),
     "law_of_any_text": replace(BAR, parse=raising),
     "law_of_exports": replace(BAR, exports={"txt": export_time}),

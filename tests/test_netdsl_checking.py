@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fabsight.netdsl.checking import edge_shift_px, oblique_share, verify
-from fabsight.netdsl.edge_place import edge_place_px, half_level_px
-from fabsight.netdsl.edge_profiles import BINS, CENTRES_PX, match, outline_of, profiles_of_pieces
-from fabsight.netdsl.language import Poly, Program, Via, moved, straight
+from fabsight.netdsl.checking import inspect, name_of, oblique_share, verify
+from fabsight.netdsl.edge_profiles import CENTRES_PX, match, outline_of, profiles_of_pieces
+from fabsight.netdsl.language import Array, Poly, Program, Via, moved, straight
 from fabsight.netdsl.looks import Look, draw_look
 from fabsight.netdsl.rendering import coverage, render
 from fabsight.netdsl.sem import simulate
@@ -112,9 +111,74 @@ def test_another_canvas_is_refused_with_the_sizes(question):
 def test_evidence_names_what_fits_worst():
     question = seen(GRATING, "mild")
     displaced = with_first(moved(WIRES[0], 3, 0))
-    assert "WIRE 1 at (23, 0)" in verify(question, displaced).evidence["worst shape"]
-    assert "WIRE 7 at (0, 96)" in verify(question, WRONG["added"]).evidence["worst shape"]
-    assert "px around (" in verify(question, WRONG["missing"]).evidence["unexplained edges"]
+    assert "line 2, WIRE at (23, 0)" in verify(question, displaced).evidence["worst shape"]
+    added = verify(question, WRONG["added"]).evidence
+    assert "line 8, WIRE at (0, 96)" in added["worst shape"]
+    assert "line 8, WIRE at (0, 96)" in added["not in the image"]
+    missing = verify(question, WRONG["missing"]).evidence
+    assert "px around (" in missing["not in the program"]
+    assert "are not in the program" in missing["decided by"]
+    right = verify(question, GRATING).evidence
+    assert not {"worst shape", "not in the image", "not in the program"} & set(right)
+
+
+def test_objections_have_their_places():
+    question = seen(GRATING, "mild")
+    assert inspect(question, WRONG["added"]).unsupported == (6,)
+    (patch, *_) = inspect(question, WRONG["missing"]).patches
+    assert patch.x0 - 8 < 20 < patch.x1 + 8
+    assert patch.y1 - patch.y0 > 100
+    found = inspect(question, GRATING)
+    assert found.unsupported == ()
+    assert found.patches == ()
+
+
+def test_shapes_are_named_by_their_line_and_copy():
+    array = Array(3, 2, 20, 30, (Via(10, 9, 3), Via(15, 9, 2)))
+    program = Program(96, 96, (WIRES[0], array, WIRES[1]))
+    assert name_of(program, 0) == "line 2, WIRE at (20, 0)"
+    assert name_of(program, 1) == "line 3, VIA at (10, 9), copy (1, 1)"
+    assert name_of(program, 1 + 2 * 5 + 1) == "line 3, VIA at (55, 39), copy (3, 2)"
+    assert name_of(program, 13) == "line 4, WIRE at (50, 0)"
+
+
+def tiled(pixels, program, times):
+    shapes = tuple(
+        moved(s, program.width * i, program.height * j)
+        for i in range(times)
+        for j in range(times)
+        for s in program.shapes
+    )
+    large = Program(program.width * times, program.height * times, shapes)
+    return asked(np.tile(pixels, (times, times))), large
+
+
+def test_a_larger_frame_of_the_same_is_as_credible():
+    side = 256
+    for seed, topology in enumerate(("stripes", "lines")):  # nothing sticks out of the canvas
+        program = layout(np.random.default_rng(seed), topology)
+        question = seen(program, "mild", seed)
+        pixels = question.images[0].pixels
+        for answer in (program, replace(program, commands=program.shapes[1:])):
+            small = verify(asked(pixels), answer)
+            large = verify(*tiled(pixels, answer, 3))
+            assert large.score == pytest.approx(small.score, abs=0.15)
+        wrong, whole = tiled(pixels, program, 3)
+        pixels = wrong.images[0].pixels.copy()
+        pixels[side : 2 * side, side : 2 * side] = np.rot90(pixels[:side, :side])
+        at = verify(asked(pixels), whole).evidence["worst region"]
+        assert at.endswith(f"at ({side}, {side})")
+
+
+def test_a_via_in_metal_that_the_image_does_not_show_lowers_the_score():
+    wide = Program(SIDE, SIDE, tuple(straight("V", (x, 0), SIDE, 24) for x in (30, 80, 130)))
+    vias = (Via(30, 60, 5), Via(80, 60, 5), Via(80, 120, 5))
+    look = Look(metal=110.0, via=200.0, rim=30.0, dose=20.0)
+    shown = replace(wide, commands=(*wide.commands, *vias))
+    question = asked(simulate(shown, look, np.random.default_rng(0)).pixels)
+    false = replace(shown, commands=(*shown.commands, Via(130, 90, 5)))
+    assert verify(question, false).score < verify(question, shown).score - 0.05
+    assert "a via in metal" in verify(question, false).evidence["decided by"]
 
 
 def test_vias_inside_metal_do_not_spoil_a_right_program():
@@ -153,27 +217,6 @@ def test_offsets_are_measured():
     found = match(pieces, np.repeat(straight_edge[None], 4, axis=0))
     assert found.offset_px[pieces.side == 0] == pytest.approx(1.5, abs=0.2)
     assert found.offset_px[pieces.side == 1] == pytest.approx(-1.5, abs=0.2)
-
-
-@pytest.mark.parametrize("by", [-1.0, 0.0, 1.0])
-def test_the_edge_is_found_in_a_profile(by):
-    count = np.ones(BINS)
-    rim = np.tanh(CENTRES_PX - by) + 1.5 * np.exp(-((CENTRES_PX - by) ** 2) / 4)
-    assert edge_place_px(rim, count) == pytest.approx(by, abs=0.5)
-    assert edge_place_px(np.ones(BINS), count) == 0
-
-
-def test_conventions_lie_outside_and_inside():
-    look = Look(rim=60, blur_px=0.8, dose=30, sidewall_px=2)
-    grey = simulate(GRATING, look, np.random.default_rng(0)).pixels.astype(np.float32)
-    outer, mid, inner = (edge_shift_px(grey, GRATING, c) for c in ("outer", "mid", "inner"))
-    assert 0.5 < outer < 4
-    assert mid == 0
-    assert -4 < inner < -0.5
-    assert half_level_px(np.zeros(BINS), 0.0, "outer") == 0
-    grown = replace(GRATING, commands=tuple(replace(w, width=12 + 2 * outer) for w in WIRES))
-    as_outer = asked(grey.astype(np.uint8), edge="outer")
-    assert verify(as_outer, grown).score > verify(as_outer, GRATING).score
 
 
 @settings(max_examples=25)

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from fabsight.netdsl import overlay, rendering
+from fabsight.netdsl.agreement import Patch
+from fabsight.netdsl.checking import Findings
 from fabsight.netdsl.language import parse
 from fabsight.netdsl.settings import LayoutSettings
-from fabsight.task import Image, Question
+from fabsight.task import Check, Image, Question
 
 GOLDEN = Path(__file__).parent / "golden" / "overlay_netdsl.png"
 TEXT = """CANVAS 96 72
@@ -30,10 +32,8 @@ def sample():
     texture = 60 + (rows * 7 + columns * 13) % 17
     pixels = texture.astype(np.uint8)
     pixels[:72] += (100 * rendering.render(program)).astype(np.uint8)
-    seen = rendering.render(program)
-    seen[:, 60:] = 0
-    seen[40:44, 5:15] = 1
-    return overlay.draw(question_of(pixels, nm_per_px=2.5), program, seen)
+    found = Findings(Check(0.1, 0.5, True, {}), (1,), (Patch(5, 40, 15, 44, 20.0),))
+    return overlay.draw(question_of(pixels, nm_per_px=2.5), program, found)
 
 
 def test_the_picture_is_the_golden_one():

@@ -1,12 +1,9 @@
 """The embedded model from image to program: conventions, ranges, polarity, settings."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from fabsight.netdsl.canonical import canonical
-from fabsight.netdsl.checking import verify
 from fabsight.netdsl.language import (
     Array,
     Poly,
@@ -22,8 +19,7 @@ from fabsight.netdsl.looks import Look, draw_look
 from fabsight.netdsl.rendering import render
 from fabsight.netdsl.sem import simulate
 from fabsight.netdsl.settings import LayoutSettings
-from fabsight.netdsl.solver import grown, layout_of, refine, solve
-from fabsight.netdsl.synthesis import layout
+from fabsight.netdsl.solver import layout_of, solve
 from fabsight.task import Image, Question
 
 BARS = Program(256, 256, tuple(straight("V", (30.0 + 40 * k, 0.0), 256.0, 14.0) for k in range(5)))
@@ -146,27 +142,6 @@ def test_vias_inside_metal_are_found():
     places = sorted((s.x, s.y) for s in found.shapes if isinstance(s, Via))
     assert len(places) == 2
     assert np.abs(np.subtract(places, [(30.0, 64.0), (90.0, 62.0)])).max() < 1.5
-
-
-def test_refining_never_puts_the_solver_in_the_place_of_an_answer():
-    question = asked(pixels_of(ROUTED))
-    solved = layout_of(question)
-    assert refine(question, solved) == solved
-    wrong = replace(solved, commands=solved.commands[:1])
-    refined = refine(question, wrong)
-    assert verify(question, refined).score >= verify(question, wrong).score
-    assert iou(refined, ROUTED) == iou(wrong, ROUTED), "the model keeps its own merit"
-
-
-def test_growing_moves_every_edge_outward():
-    square = Program(64, 64, (straight("H", (20.0, 32.0), 24.0, 10.0),))
-    assert render(grown(square, 1.0)).sum() == 26 * 12
-    assert render(grown(square, -1.0)).sum() == 22 * 8
-    assert grown(square, 0.0) == square
-    for seed in range(6):
-        program = layout(np.random.default_rng(seed))
-        areas = [int(render(grown(program, by)).sum()) for by in (-1.0, 0.0, 1.0)]
-        assert areas[0] < areas[1] < areas[2]
 
 
 def test_a_wire_across_the_tiles_of_a_large_frame_is_one_command():

@@ -66,6 +66,15 @@ def grey(image: Image) -> Float32[np.ndarray, "height width"]:
     return luminance
 
 
+def is_binary(grey: Float32[np.ndarray, "height width"]) -> bool:
+    """Whether an image has two levels at most: a mask.
+
+    >>> is_binary(np.array([[0, 255, 255]], np.float32))
+    True
+    """
+    return bool(((grey == grey.min()) | (grey == grey.max())).all())
+
+
 def window(
     image: Image, low_percent: float = 0.1, high_percent: float = 99.9
 ) -> tuple[float, float]:

@@ -7,26 +7,30 @@ the generator, `looks` and `sem` the simulated instrument.
 
 from collections.abc import Sequence
 
-from fabsight.netdsl import language
-from fabsight.netdsl.checking import verify
+from fabsight.netdsl import language, overlay
+from fabsight.netdsl.checking import inspect, verify
 from fabsight.netdsl.exports import EXPORTS, IMPORTS
 from fabsight.netdsl.guide import GUIDE, VIEWS
 from fabsight.netdsl.language import Program
 from fabsight.netdsl.metrology import measure
-from fabsight.netdsl.overlay import draw
 from fabsight.netdsl.reading import questions, recognises
 from fabsight.netdsl.scoring import METRICS, score
 from fabsight.netdsl.settings import LayoutSettings
 from fabsight.netdsl.solver import refine, solve
 from fabsight.netdsl.synthesis import PROMPT, synthesize
 from fabsight.netdsl.variants import variants
-from fabsight.task import Question, Row, Task
+from fabsight.task import Picture, Question, Row, Task
 
 
 def parse(text: str, question: Question[LayoutSettings]) -> Program:
     """The program in a text; strict questions refuse nothing, they expand on writing."""
     program = language.parse(text)
     return language.expand(program) if question.context.strict_l2 else program
+
+
+def draw(question: Question[LayoutSettings], program: Program) -> Picture:
+    """The program over its image, with what the check objects to."""
+    return overlay.draw(question, program, inspect(question, program))
 
 
 def summarise(_rows: Sequence[Row]) -> Row:

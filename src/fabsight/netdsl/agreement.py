@@ -6,13 +6,17 @@ support, displacement and width, each also over what the image's own roughness e
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from fabsight.netdsl.edge_place import edge_place_px, half_level_px
+from fabsight.images import is_binary
+from fabsight.netdsl.conventions import NO_GAP, sampled_gap
+from fabsight.netdsl.edge_model import Convention, edge_positions
 from fabsight.netdsl.edge_profiles import (
     BINS,
+    CENTRES_PX,
     SIDES,
     Map,
     Match,
@@ -24,18 +28,27 @@ from fabsight.netdsl.edge_profiles import (
     means_by_bin,
     profiles_of_pieces,
 )
-from fabsight.netdsl.settings import LayoutSettings
+from fabsight.netdsl.language import Program, Via
+from fabsight.netdsl.profiles import Scene, profile_of
+from fabsight.netdsl.rendering import pick
 
 BLUR_PX = 1.0
 BOX_PX = 9
 SLOW_PX = 16  # illumination is smoothed over two and a half times this
 EXPLAINED_WITHIN_PX = 4.0
 LARGEST_PATCH_PX = 2000.0
+MOST_PATCHES = 16
+UNSUPPORTED = 0.5  # support below this: the image hardly shows the shape
 TOLERATED_PX = 0.4
 LEAST_SIDE_PX = 8.0
 LEAST_PIECE_PX = 24.0
 LEAST_SCATTER_PX = 16.0
 MEDIAN_OF_SQUARE = 0.455  # of a squared normal variable
+BODY_PX = 1.0  # metal this far from its edges is a shape's body
+FAR_PX = 4.0  # floor this far from metal is floor
+LEAST_BODY_PX = 16
+BODY_STEP = 0.3  # of the range of grey along edges: less between floor and metal tells nothing
+VIA_STEP = 0.2  # of the range of grey along edges: what a via in metal must stand out by
 SAMPLE = 16_384  # pixels that estimate noise and thresholds
 
 
@@ -58,7 +71,8 @@ class Measures:
         wide_sigma: The same, over what roughness explains.
         edge_px: Largest offset of a piece of outline beyond what roughness explains.
         edge_sigma: Largest offset of a piece of outline, over what roughness explains.
-        profile_px: How far the whole outline lies from the edge convention.
+        gap_px: How far the whole outline lies from the edge convention.
+        via_shown: How clearly the faintest via in metal stands out, 0 to 1; 1 without any.
         rough_px: Scatter of pieces of 64 px about the outline.
         noise: Noise of the image over its contrast.
     """
@@ -78,8 +92,24 @@ class Measures:
     edge_px: float
     edge_sigma: float
     rough_px: float
-    profile_px: float
+    gap_px: float
+    via_shown: float
     noise: float
+
+
+class Patch(NamedTuple):
+    """Edges in the image that no outline explains: their box, px, and how long an outline is."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    length_px: float
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """The box's middle, (x, y)."""
+        return (self.x0 + self.x1) / 2, (self.y0 + self.y1) / 2
 
 
 @dataclass(frozen=True)
@@ -87,44 +117,50 @@ class Suspects:
     """Where a program fits worst.
 
     Attributes:
-        weakest: Index of the shape with the least support, -1 for none.
+        support: Index and support (0 to 1) of the shapes the image hardly shows, weakest first.
         displaced: Index of the shape with the edge farthest off, -1 for none.
         edge_px: How far outward that edge lies in the image.
-        patch: Centre (x, y) of the largest unexplained patch, px.
+        patches: Unexplained patches of edges, largest first.
     """
 
-    weakest: int
+    support: tuple[tuple[int, float], ...]
     displaced: int
     edge_px: float
-    patch: tuple[float, float]
+    patches: tuple[Patch, ...]
 
 
-def measure(grey: Map, outline: Outline, settings: LayoutSettings) -> tuple[Measures, Suspects]:
+def measure(
+    grey: Map, program: Program, outline: Outline, convention: Convention
+) -> tuple[Measures, Suspects]:
     """The measures of a program that has an outline, and where it fits worst."""
     noise = noise_of(grey)
-    smooth, mean, count = _flattened(smoothed(grey), outline)
+    smooth, mean = _flattened(smoothed(grey), outline)
     predicted = mean.astype(np.float32)[outline.bins]
     contrast = max(float(predicted.std()), 1e-6)
-    coverage, patch_px, patch = _explained(smooth, noise, outline)
-    mid = edge_place_px(mean[:BINS], count[:BINS])
-    fits, weakest, displaced, edge_px = _along(profiles_of_pieces(smooth, outline), mean[:BINS])
+    coverage, patches = _explained(smooth, noise, outline)
+    bodies = _bodies(smooth, outline, mean[:BINS], noise)
+    pieces = profiles_of_pieces(smooth, outline)
+    fits, weak, displaced, edge_px = _along(pieces, mean[:BINS], bodies)
     values = [
         _agreement(smooth, predicted, noise),
         coverage,
-        patch_px,
+        min(patches[0].length_px, LARGEST_PATCH_PX) if patches else 0.0,
         float(np.abs(_boxed(smooth - predicted)).max()) / contrast,
         *fits,
-        abs(half_level_px(mean[:BINS], mid, settings.edge)),
+        _gap_px(grey, program, outline, convention),
+        1.0 if is_binary(grey) else _via_shown(smooth, program, outline, mean),
         noise / contrast,
     ]
     found = Measures(*values)
-    return found, Suspects(weakest, displaced, edge_px, patch)
+    return found, Suspects(weak, displaced, edge_px, patches)
 
 
-def _along(pieces: Pieces, mean: Profile) -> tuple[list[float], int, int, float]:
+def _along(
+    pieces: Pieces, mean: Profile, bodies: Float[np.ndarray, " shapes"]
+) -> tuple[list[float], tuple[tuple[int, float], ...], int, float]:
     """Measures from `support` to `rough_px`; the suspects among shapes."""
     if not pieces.length_px.size:  # nothing long enough to be judged is not supported
-        return [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], -1, -1, 0.0
+        return [0.0] * 11, (), -1, 0.0
     sides = joined(pieces, _side_names(pieces))
     expected = _expected(sides, mean)
     one, whole = match(pieces, expected), match(sides, expected)
@@ -134,6 +170,7 @@ def _along(pieces: Pieces, mean: Profile) -> tuple[list[float], int, int, float]
     of_shape = np.bincount(pieces.shape, length)
     by_shape = np.bincount(pieces.shape, support * length) / np.maximum(of_shape, 1e-9)
     by_shape[of_shape < LEAST_PIECE_PX] = np.inf
+    by_shape = np.minimum(by_shape, bodies[: len(by_shape)])
     weakest = int(np.argmin(by_shape))
     moved, wide = _opposite(sides, whole.offset_px, spread)
     long = np.flatnonzero(length >= LEAST_PIECE_PX)
@@ -151,8 +188,11 @@ def _along(pieces: Pieces, mean: Profile) -> tuple[list[float], int, int, float]
         *edge,
         math.sqrt(spread) / 8,  # over 64 px
     ]
-    displaced = int(pieces.shape[at]) if at >= 0 else -1
-    return fits, weakest, displaced, float(one.offset_px[at]) if at >= 0 else 0.0
+    weak = tuple((int(k), float(by_shape[k])) for k in np.argsort(by_shape, kind="stable"))
+    weak = tuple(pair for pair in weak if pair[1] < UNSUPPORTED)
+    if at < 0:
+        return fits, weak, -1, 0.0
+    return fits, weak, int(pieces.shape[at]), float(one.offset_px[at])
 
 
 def _boxed(image: Map) -> Map:
@@ -216,6 +256,60 @@ def _opposite(
     return moved, _worst((first + second) / 2, np.sqrt(spread / shorter))
 
 
+def _bodies(
+    smooth: Map, outline: Outline, mean: Profile, noise: float
+) -> Float[np.ndarray, " shapes"]:
+    """How far from floor to metal the grey of each shape's own metal is; inf where not told.
+
+    Beside other metal an edge may seem to be there; metal that is not there cannot.
+    """
+    own = (outline.alone >= 0) & (outline.distance_px > BODY_PX) & (outline.bins < BINS)
+    names = outline.alone[own]
+    count = int(max(outline.alone.max(), outline.shape_of_piece.max())) + 1
+    floor = float(mean[CENTRES_PX <= -FAR_PX].mean())
+    seen = np.bincount(names, smooth[own] - floor, count)
+    expected = np.bincount(names, mean[outline.bins[own]] - floor, count)
+    pixels = np.bincount(names, minlength=count)
+    step = np.abs(expected) / np.maximum(pixels, 1)
+    told = (pixels >= LEAST_BODY_PX) & (step > BODY_STEP * np.ptp(mean)) & (step > noise)
+    found = np.full(count, np.inf)
+    found[told] = np.clip(seen[told] / expected[told], 0, 1)
+    return found
+
+
+def _gap_px(grey: Map, program: Program, outline: Outline, convention: Convention) -> float:
+    """How far all edges together lie from the convention; on the common profile, without wires."""
+    scene = Scene(grey, outline.distance_px, outline.bins < BINS)
+    found = sampled_gap(program, scene, convention)
+    if found is not NO_GAP:
+        return abs(found.px)
+    mean, count = means_by_bin(grey, outline)
+    profile = profile_of(-CENTRES_PX[::-1], mean[:BINS][::-1], count[:BINS][::-1])
+    return abs(float(edge_positions([profile], convention)[0]))
+
+
+def _via_shown(smooth: Map, program: Program, outline: Outline, mean: Profile) -> float:
+    """How far the faintest via in metal is from the grey of metal there, 0 to 1; 1 without any.
+
+    1 is a fifth of the image's range along edges.
+    """
+    least = 1.0
+    height, width = smooth.shape
+    metal = outline.distance_px
+    for via in pick(program.shapes, "via"):
+        assert isinstance(via, Via)
+        row, column = int(via.y), int(via.x)
+        if not (0 <= row < height and 0 <= column < width) or outline.bins[row, column] < BINS:
+            continue
+        reach = math.ceil(0.6 * via.r)
+        rows = slice(max(row - reach, 0), row + reach + 1)
+        columns = slice(max(column - reach, 0), column + reach + 1)
+        expected = np.interp(metal[rows, columns], CENTRES_PX, mean[:BINS])
+        step = abs(float(np.mean(smooth[rows, columns] - expected)))
+        least = min(least, step / (VIA_STEP * float(np.ptp(mean[:BINS])) + 1e-9))
+    return least
+
+
 def smoothed(grey: Map) -> Map:
     """The image under a narrow Gaussian, which edges survive and most noise does not."""
     import cv2
@@ -233,7 +327,7 @@ def noise_of(grey: Map) -> float:
     return float(np.median(sample)) / 0.6745 / 6 if sample.size else 0.0
 
 
-def _flattened(smooth: Map, outline: Outline) -> tuple[Map, np.ndarray, np.ndarray]:
+def _flattened(smooth: Map, outline: Outline) -> tuple[Map, np.ndarray]:
     """The image without slow illumination, and its mean by bin."""
     import cv2
 
@@ -244,8 +338,7 @@ def _flattened(smooth: Map, outline: Outline) -> tuple[Map, np.ndarray, np.ndarr
     small = cv2.resize(rest, size, interpolation=cv2.INTER_AREA)
     slow = cv2.GaussianBlur(small, (0, 0), 2.5)
     flat = smooth - cv2.resize(slow, (width, height), interpolation=cv2.INTER_LINEAR)
-    mean, count = means_by_bin(flat, outline)
-    return flat, mean, count
+    return flat, means_by_bin(flat, outline)[0]
 
 
 def _agreement(smooth: Map, predicted: np.ndarray, noise: float) -> float:
@@ -273,33 +366,31 @@ def edge_energy(smooth: Map, noise: float) -> Map:
     return np.asarray(energy, np.float32)
 
 
-def _explained(
-    smooth: Map, noise: float, outline: Outline
-) -> tuple[float, float, tuple[float, float]]:
-    """Share of edge energy along the outline; largest unexplained patch, px of outline; where."""
+def _explained(smooth: Map, noise: float, outline: Outline) -> tuple[float, tuple[Patch, ...]]:
+    """Share of edge energy along the outline; unexplained patches, largest first."""
     import cv2
 
     energy = edge_energy(smooth, noise)
     total = float(energy.sum())
     if total == 0:
-        return 0.0, 0.0, (0.0, 0.0)
+        return 0.0, ()
     far = np.abs(outline.distance_px) > EXPLAINED_WITHIN_PX
     far &= outline.bins < BINS
     left = np.where(far, energy, np.float32(0))
     unexplained = float(left.sum())
     share = 1 - unexplained / total
-    per_px = max((total - unexplained), 1e-9) / max(_length(outline), 1.0)
+    per_px = max((total - unexplained), 1e-9) / max(length_of(outline), 1.0)
     if unexplained == 0:
-        return share, 0.0, (0.0, 0.0)
+        return share, ()
     near = cv2.dilate((left > 0).astype(np.uint8), np.ones((3, 3), np.uint8))
-    _, names, _, centres = cv2.connectedComponentsWithStats(near)
-    energies = np.bincount(names.ravel(), left.ravel())
-    energies[0] = 0
-    largest = int(np.argmax(energies))
-    x, y = centres[largest]
-    size = min(float(energies[largest]) / per_px, LARGEST_PATCH_PX)
-    return share, size, (float(x), float(y))
+    _, names, boxes, _ = cv2.connectedComponentsWithStats(near)
+    sizes = np.bincount(names.ravel(), left.ravel()) / per_px
+    sizes[0] = 0
+    largest = np.argsort(-sizes, kind="stable")[:MOST_PATCHES]
+    found = [(*boxes[k, :4].tolist(), float(sizes[k])) for k in largest.tolist() if sizes[k] > 0]
+    return share, tuple(Patch(x, y, x + w, y + h, size) for x, y, w, h, size in found)
 
 
-def _length(outline: Outline) -> float:
+def length_of(outline: Outline) -> float:
+    """Length of the outline, px."""
     return float(np.count_nonzero(np.abs(outline.distance_px) < 1)) / 2

@@ -1,41 +1,76 @@
 """How well a program agrees with the image it was read from; no truth is needed.
 
 Only pixels are asked: nothing of the solver or of its segmenter is used. `edge_profiles` says what
-the image shows along the program's outline, `agreement` makes a few numbers of it, and a logistic
-regression, fitted by benchmarks/calibrate_check.py on simulated images of one family, makes those
-one confidence. It asks how much worse each number is than on right programs of images as noisy and
-as rough, so a hard image does not condemn a right program.
+the image shows along the program's outline, `agreement` makes a few numbers of it, `confidence` one
+of those. A large image is checked in regions of about 256 px, and its score is theirs, weighted by
+their edges: the same layout on a larger frame is as credible, and the worst region is named.
 """
 
-import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float
 
 from fabsight import images
 from fabsight.netdsl.agreement import (
-    Measures,
+    Patch,
     Suspects,
     edge_energy,
+    length_of,
     measure,
     noise_of,
     smoothed,
 )
-from fabsight.netdsl.edge_place import edge_shift_px
+from fabsight.netdsl.confidence import confidence, decisive
 from fabsight.netdsl.edge_profiles import Map, outline_of
-from fabsight.netdsl.language import Poly, Program, Via
+from fabsight.netdsl.language import Array, Command, Poly, Program, Via, moved
+from fabsight.netdsl.normal import bounds
 from fabsight.netdsl.settings import LayoutSettings
 from fabsight.task import Check, Question
 
-__all__ = ["confidence", "edge_shift_px", "verify"]
-
-LEAST_AGREEMENT = 0.2  # below it, the score falls in proportion
-KNEES = (0.5, 2.0)  # surprise costs nothing below the first, more above the second
-SURPRISE_CAP = 12.0
-UNSUPPORTED = 0.5
+REGION_PX = 256
 OFF_AXIS_DEG = 10.0
 VIA_MARGIN_PX = 4.0
 OBLIQUE_SHARE = 0.1  # rough and rounded straight edges have less
+WELL_EXPLAINED = 0.97  # share of edges beyond which none is looked for that may be oblique
+LEAST_PATCH_PX = 4.0
+TELLING_PX = 1.0  # an edge less far off is no worst shape
+MOST_NAMED = 8
+MOST_MARKED = 200
+EDGE_WIDTH_PX = 4.0  # of what edge energy shows
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The check of a program and the places it objects to.
+
+    Attributes:
+        check: Score, coverage and evidence.
+        unsupported: Indices into the program's shapes of those the image hardly shows.
+        patches: Edges in the image that the program lacks.
+    """
+
+    check: Check
+    unsupported: tuple[int, ...] = ()
+    patches: tuple[Patch, ...] = ()
+
+
+@dataclass(frozen=True)
+class Region:
+    """What was found in one part of the image, in the whole image's coordinates."""
+
+    x: int
+    y: int
+    score: float
+    coverage: float
+    weight: float
+    agreement: float
+    support: float
+    gap_px: float
+    decisive: str
+    suspects: Suspects
 
 
 def verify(question: Question[LayoutSettings], program: Program) -> Check:
@@ -45,56 +80,180 @@ def verify(question: Question[LayoutSettings], program: Program) -> Check:
     (empty, or metal everywhere) on an image with edges. Where neither has edges there is nothing
     to check: 0.5. Polarity is not judged: an outline is right whichever side is metal.
     """
+    return inspect(question, program).check
+
+
+@lru_cache(maxsize=2)  # refining asks again about the program it began with
+def inspect(question: Question[LayoutSettings], program: Program) -> Findings:
+    """The check with the places it objects to."""
     grey = images.grey(question.images[0])
     height, width = grey.shape
     if (program.height, program.width) != (height, width):
         said = f"canvas {program.width} x {program.height} px, image {width} x {height} px"
-        return Check(0.0, 0.0, True, {"reason": f"the sizes differ: {said}"})
-    outline = outline_of(program, fine_for(grey))
+        return _refused(f"the sizes differ: {said}")
+    regions = list(_regions(grey, program, question.context))
+    if not regions:
+        return _refused("nothing to check: no edges in image or program", 0.5)
+    return _summed_up(grey, program, regions)
+
+
+def _refused(reason: str, score: float = 0.0) -> Findings:
+    return Findings(Check(score, 0.0, True, {"reason": reason}))
+
+
+def _regions(grey: Map, program: Program, settings: LayoutSettings) -> Iterator[Region]:
+    """The findings in each part of the image that has edges, or where the program has."""
+    fine = fine_for(grey)
+    boxes = np.array([bounds(shape) for shape in program.shapes]).reshape(-1, 4)
+    rows, columns = (_cuts(side) for side in grey.shape)
+    for top, bottom in rows:
+        for left, right in columns:
+            x0, y0, x1, y1 = boxes.T
+            here = (x0 < right) & (x1 > left) & (y0 < bottom) & (y1 > top)
+            indices = np.flatnonzero(here).tolist()
+            shapes = tuple(moved(program.shapes[k], -left, -top) for k in indices)
+            part = Program(right - left, bottom - top, shapes)
+            found = _region(grey[top:bottom, left:right], part, settings, fine)
+            if found is not None:
+                yield _in_place(found, left, top, indices)
+
+
+def _cuts(side: int) -> list[tuple[int, int]]:
+    """Where the regions along one side begin and end; all about REGION_PX long."""
+    ends = np.linspace(0, side, max(round(side / REGION_PX), 1) + 1).round().astype(int).tolist()
+    return list(pairwise(ends))
+
+
+def _region(grey: Map, program: Program, settings: LayoutSettings, fine: int) -> Region | None:
+    outline = outline_of(program, fine)
     if outline is None:
-        return _without_outline(grey)
-    found, suspects = measure(grey, outline, question.context)
-    evidence = _evidence(found, suspects, program)
-    oblique = oblique_share(grey, program)
-    if oblique > OBLIQUE_SHARE:
-        evidence["oblique or curved edges"] = f"{100 * oblique:.0f} % of the outline"
-    return Check(confidence(found), found.coverage, True, evidence)
+        length = np.count_nonzero(edge_energy(smoothed(grey), noise_of(grey))) / EDGE_WIDTH_PX
+        if not length:
+            return None
+        height, width = grey.shape
+        none = Suspects((), -1, 0.0, (Patch(0, 0, width, height, length),))
+        said = "the image has edges, the program has none"
+        return Region(0, 0, 0.0, 0.0, length, 0.0, 0.0, 0.0, said, none)
+    found, suspects = measure(grey, program, outline, settings.edge)
+    return Region(
+        0,
+        0,
+        confidence(found),
+        found.coverage,
+        length_of(outline),
+        found.agreement,
+        found.support,
+        found.gap_px,
+        decisive(found),
+        suspects,
+    )
 
 
-def _without_outline(grey: Map) -> Check:
-    if edge_energy(smoothed(grey), noise_of(grey)).any():
-        return Check(0.0, 0.0, True, {"reason": "the image has edges, the program has none"})
-    return Check(0.5, 0.0, True, {"reason": "nothing to check: no edges in image or program"})
+def _in_place(found: Region, x: int, y: int, indices: Sequence[int]) -> Region:
+    """A region's findings with the whole image's coordinates and shape indices."""
+    off = found.suspects
+    suspects = replace(
+        off,
+        support=tuple((indices[k], value) for k, value in off.support),
+        displaced=indices[off.displaced] if off.displaced >= 0 else -1,
+        patches=tuple(
+            Patch(p.x0 + x, p.y0 + y, p.x1 + x, p.y1 + y, p.length_px) for p in off.patches
+        ),
+    )
+    return replace(found, x=x, y=y, suspects=suspects)
 
 
-def _evidence(found: Measures, suspects: Suspects, program: Program) -> dict[str, float | str]:
-    """The measures a person can follow, and where the program fits worst."""
+def _summed_up(grey: Map, program: Program, regions: Sequence[Region]) -> Findings:
+    """The regions' findings as one, each weighted by its edges."""
+    weights = np.array([region.weight for region in regions])
+    weights = weights / weights.sum()
+
+    def mean(name: str) -> float:
+        return float(weights @ [getattr(region, name) for region in regions])
+
+    coverage = mean("coverage")
     said: dict[str, float | str] = {
-        "agreement": round(found.agreement, 3),
-        "edges explained": round(found.coverage, 3),
-        "edges supported": round(found.support, 3),
-        "outline off (px)": round(found.profile_px, 2),
+        "agreement": round(mean("agreement"), 3),
+        "edges explained": round(coverage, 3),
+        "edges supported": round(mean("support"), 3),
+        "outline off (px)": round(mean("gap_px"), 2),
     }
-    if suspects.weakest >= 0 and found.weakest_shape < UNSUPPORTED:
-        name = _name(program, suspects.weakest)
-        said["worst shape"] = f"{name}: the image shows {found.weakest_shape:.0%} of its edges"
-    elif suspects.displaced >= 0:
-        name = _name(program, suspects.displaced)
-        said["worst shape"] = f"{name}: edge {abs(suspects.edge_px):.1f} px off"
-    if found.patch_px >= 1:
-        x, y = suspects.patch
-        said["unexplained edges"] = f"{found.patch_px:.0f} px around ({x:.0f}, {y:.0f})"
+    worst = min(regions, key=lambda region: region.score)
+    if worst.decisive:
+        said["decided by"] = worst.decisive
+    if len(regions) > 1:
+        said["worst region"] = f"{worst.score:.2f} at ({worst.x}, {worst.y})"
+    weakest: dict[int, float] = {}
+    for region in regions:
+        for index, support in region.suspects.support:
+            weakest[index] = min(support, weakest.get(index, 1.0))
+    order = sorted(weakest, key=weakest.__getitem__)
+    patches = [patch for region in regions for patch in region.suspects.patches]
+    patches = [patch for patch in patches if patch.length_px >= LEAST_PATCH_PX]
+    patches.sort(key=lambda patch: -patch.length_px)
+    said |= _objections(program, regions, [(k, weakest[k]) for k in order], patches)
+    oblique = oblique_share(grey, program) if coverage < WELL_EXPLAINED else 0.0
+    if oblique > OBLIQUE_SHARE:
+        said["oblique or curved edges"] = f"{100 * oblique:.0f} % of the outline"
+    return Findings(
+        Check(mean("score"), coverage, True, said), tuple(order), tuple(patches[:MOST_MARKED])
+    )
+
+
+def _objections(
+    program: Program,
+    regions: Sequence[Region],
+    weak: Sequence[tuple[int, float]],
+    patches: Sequence[Patch],
+) -> dict[str, str]:
+    """The places the check objects to, as sentences with coordinates."""
+    said = {}
+    offs = [(r.suspects.displaced, r.suspects.edge_px) for r in regions]
+    displaced, edge_px = max(offs, key=lambda off: abs(off[1]) if off[0] >= 0 else -1.0)
+    if weak:
+        index, support = weak[0]
+        said["worst shape"] = f"{name_of(program, index)}: {support:.0%} of its edges are shown"
+    elif displaced >= 0 and abs(edge_px) >= TELLING_PX:
+        said["worst shape"] = f"{name_of(program, displaced)}: edge {abs(edge_px):.1f} px off"
+    if weak:
+        named = [name_of(program, index) for index, _ in weak[:MOST_NAMED]]
+        more = f" and {len(weak) - MOST_NAMED} more" if len(weak) > MOST_NAMED else ""
+        said["not in the image"] = "; ".join(named) + more
+    if patches:
+        places = [
+            "{:.0f} px around ({:.0f}, {:.0f})".format(patch.length_px, *patch.centre)
+            for patch in patches[:MOST_NAMED]
+        ]
+        said["not in the program"] = "edges of " + ", ".join(places)
     return said
 
 
-def _name(program: Program, index: int) -> str:
-    """A shape as a person finds it: its kind, its number among its kind, its place."""
-    shapes = program.shapes
-    shape = shapes[index]
-    kind = type(shape)
-    number = sum(isinstance(s, kind) for s in shapes[: index + 1])
+def name_of(program: Program, index: int) -> str:
+    """A shape as a person finds it in the written program: line, kind, place, copy of an array.
+
+    >>> name_of(Program(64, 64, (Array(2, 1, 20, 0, (Via(10, 9, 3),)),)), 1)
+    'line 2, VIA at (30, 9), copy (2, 1)'
+    """
+    shape = program.shapes[index]
     x, y = shape.points[0] if isinstance(shape, Poly) else (shape.x, shape.y)
-    return f"{kind.__name__.upper()} {number} at ({x:g}, {y:g})"
+    place = f"{type(shape).__name__.upper()} at ({x:g}, {y:g})"
+    line, rest = 1, index
+    while rest >= 0:
+        command = program.commands[line - 1]
+        within = rest
+        rest -= _copies(command)
+        line += 1
+    if not isinstance(command, Array):
+        return f"line {line}, {place}"
+    row, column = divmod(within // len(command.commands), command.nx)
+    return f"line {line}, {place}, copy ({column + 1}, {row + 1})"
+
+
+def _copies(command: Command) -> int:
+    """Shapes a command stands for."""
+    if isinstance(command, Array):
+        return command.nx * command.ny * len(command.commands)
+    return 1
 
 
 def oblique_share(grey: Map, program: Program) -> float:
@@ -120,124 +279,4 @@ def oblique_share(grey: Map, program: Program) -> float:
 
 def fine_for(grey: Map) -> int:
     """How finely outlines are drawn: whole pixels for binary images, which were drawn on them."""
-    binary = bool(((grey == grey.min()) | (grey == grey.max())).all())
-    return 1 if binary else 2
-
-
-def confidence(found: Measures) -> float:
-    """0 to 1 from the measures; never higher when a measure is worse."""
-    logit = BIAS - float(np.dot(WEIGHTS, terms(surprise(found))))
-    seen = min(found.agreement / LEAST_AGREEMENT, 1.0)
-    return seen / (1 + math.exp(-min(max(logit, -30.0), 30.0)))
-
-
-def raw(found: Measures) -> list[float]:
-    """The measures as logarithms, larger is worse."""
-    return [
-        math.log(1 - found.agreement + 0.01),
-        math.log(1 - found.coverage + 0.005),
-        math.log(found.patch_px + 4),
-        math.log(found.blot + 0.1),
-        math.log(1 - found.support + 0.01),
-        math.log(1 - found.weakest_shape + 0.05),
-        math.log(found.weakest_px + 4),
-        math.log(found.offset_px + 0.2),
-        math.log(found.moved_px + 0.3),
-        math.log(found.moved_sigma + 0.5),
-        math.log(found.wide_px + 0.3),
-        math.log(found.wide_sigma + 0.5),
-        math.log(found.edge_px + 0.3),
-        math.log(found.edge_sigma + 0.5),
-        math.log(found.profile_px + 0.3),
-    ]
-
-
-def difficulty(found: Measures) -> list[float]:
-    """What makes measures of right programs worse: noise and roughness."""
-    return [
-        1.0,
-        math.log(min(found.noise, 1.0) + 0.02),
-        math.log(min(found.rough_px, 1.5) + 0.1),
-    ]
-
-
-def surprise(found: Measures) -> Float[np.ndarray, " measures"]:
-    """How much worse each measure is than on right programs of such an image, in their spreads."""
-    over = (np.array(raw(found)) - np.array(USUAL) @ difficulty(found)) / SPREAD
-    return np.asarray(np.minimum(over, SURPRISE_CAP))
-
-
-def terms(surprises: Float[np.ndarray, "*rows measures"]) -> Float[np.ndarray, "*rows terms"]:
-    """What the logistic regression takes away: each surprise above its knees."""
-    above = np.maximum(surprises[..., None] - np.array(KNEES), 0)
-    return np.asarray(above.reshape(*surprises.shape[:-1], -1))
-
-
-# fitted: python benchmarks/calibrate_check.py --images 192 --seed 1
-BIAS = 1.939
-USUAL = (
-    (-0.599, 0.834, 0.236),
-    (-2.769, 0.533, 0.264),
-    (3.305, 0.403, 0.203),
-    (1.648, 0.614, 0.321),
-    (-2.114, 0.534, 0.050),
-    (-1.153, 0.343, 0.040),
-    (3.631, 0.392, 0.142),
-    (0.097, 0.156, 0.370),
-    (-0.697, 0.231, -0.298),
-    (1.011, 0.266, 0.106),
-    (-0.704, 0.208, -0.261),
-    (1.046, 0.237, 0.150),
-    (0.441, 0.374, -0.098),
-    (1.810, 0.354, 0.203),
-    (-0.178, 0.133, 0.071),
-)
-SPREAD = (
-    0.572,
-    0.874,
-    0.793,
-    0.409,
-    0.500,
-    0.505,
-    0.535,
-    0.292,
-    0.404,
-    0.400,
-    0.445,
-    0.407,
-    0.599,
-    0.462,
-    0.351,
-)
-WEIGHTS = (
-    0.000,
-    0.000,
-    0.000,
-    0.000,
-    0.561,
-    0.513,
-    0.069,
-    0.322,
-    0.000,
-    0.000,
-    0.116,
-    0.850,
-    0.000,
-    0.000,
-    0.193,
-    0.000,
-    0.000,
-    0.601,
-    0.000,
-    0.000,
-    0.445,
-    0.000,
-    0.000,
-    0.676,
-    0.481,
-    0.000,
-    0.000,
-    0.000,
-    0.672,
-    0.584,
-)
+    return 1 if images.is_binary(grey) else 2

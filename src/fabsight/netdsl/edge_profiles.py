@@ -45,12 +45,14 @@ class Outline:
         bins: Which mean a pixel belongs to: its distance, or its place in a via inside metal.
         piece: Piece of the outline a pixel near it belongs to, -1 elsewhere.
         shape_of_piece: Index of the program's shape of each piece, -1 for names not in use.
+        alone: Index of the shape a pixel of metal belongs to alone, -1 elsewhere.
     """
 
     distance_px: Map
     bins: Int[np.ndarray, "height width"]
     piece: Int[np.ndarray, "height width"]
     shape_of_piece: Int[np.ndarray, " names"]
+    alone: Int[np.ndarray, "height width"]
 
 
 def outline_of(program: Program, fine: int = 2) -> Outline | None:
@@ -60,7 +62,7 @@ def outline_of(program: Program, fine: int = 2) -> Outline | None:
     """
     import cv2
 
-    owner = _owners(program)
+    owner, alone = _owners(program)
     mask = (owner >= 0).astype(np.uint8)
     if not mask.any() or mask.all():
         return None
@@ -80,20 +82,25 @@ def outline_of(program: Program, fine: int = 2) -> Outline | None:
     shape[piece[near]] = owner[near]
     bins = np.clip(np.rint((distance + REACH_PX) / STEP_PX), 0, BINS - 1).astype(np.int32)
     _mark_vias(bins, program, distance)
-    return Outline(distance, bins, piece, shape)
+    return Outline(distance, bins, piece, shape, alone)
 
 
-def _owners(program: Program) -> Int[np.ndarray, "height width"]:
-    """Index of the last shape drawn on each pixel, -1 on the floor."""
+def _owners(
+    program: Program,
+) -> tuple[Int[np.ndarray, "height width"], Int[np.ndarray, "height width"]]:
+    """Index of the last shape drawn on each pixel, and of the only one; -1 elsewhere."""
     owner = np.full((program.height, program.width), -1, np.int32)
+    alone = owner.copy()
     for index, shape in enumerate(program.shapes):
         x0, y0, x1, y1 = bounds(shape)
         left, top = max(math.floor(x0), 0), max(math.floor(y0), 0)
         right, bottom = min(math.ceil(x1), program.width), min(math.ceil(y1), program.height)
         if left < right and top < bottom:
-            part = paint((shape,), right - left, bottom - top, origin=(float(left), float(top)))
-            owner[top:bottom, left:right][part > 0] = index
-    return owner
+            part = paint((shape,), right - left, bottom - top, origin=(float(left), float(top))) > 0
+            window = np.s_[top:bottom, left:right]
+            alone[window][part] = np.where(owner[window][part] < 0, index, -1)
+            owner[window][part] = index
+    return owner, alone
 
 
 def _nearest_owner(

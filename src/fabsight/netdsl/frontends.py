@@ -13,6 +13,7 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
 
+from fabsight.images import is_binary
 from fabsight.netdsl.settings import LayoutSettings
 
 Grey: TypeAlias = Float32[np.ndarray, "height width"]
@@ -49,7 +50,7 @@ def evidence(grey: Grey, settings: LayoutSettings) -> Evidence:
     if high - low <= FLAT * max(abs(high), 1.0):
         return Evidence(np.zeros_like(grey), None, False)
     dark = low + high - grey
-    if bool(np.all((grey == low) | (grey == high))):
+    if is_binary(grey):
         inverted = settings.polarity == "dark" or (settings.polarity == "auto" and is_dark(grey))
         return Evidence(((dark if inverted else grey) == high).astype(np.float32), None, inverted)
     if settings.binarize == "learned":

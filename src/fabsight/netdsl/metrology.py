@@ -17,7 +17,7 @@ from jaxtyping import Float64
 
 from fabsight.images import grey as grey_of
 from fabsight.netdsl.edge_model import Convention, edge_positions
-from fabsight.netdsl.profiles import Edge, Facing, Grey, Leg, edges_of, legs_of, match
+from fabsight.netdsl.profiles import Edge, Facing, Grey, Leg, Scene, edges_of, legs_of, match
 from fabsight.netdsl.rendering import paint, pick
 from fabsight.netdsl.roughness import Roughness, mean_error, roughness
 from fabsight.netdsl.sem import signed_distance
@@ -124,20 +124,13 @@ def measure_parts(
 
     Image and program are compared on the part they share, from the top-left corner.
     """
-    height, width = min(grey.shape[0], program.height), min(grey.shape[1], program.width)
-    shared = grey[:height, :width]
-    holes = pick(program.shapes, "via")
-    distance = signed_distance(paint(program.shapes, width, height), 1)
-    clear = paint([_grown(via) for via in holes], width, height) == 0
+    scene = scene_of(grey, program)
     legs = legs_of(program)
-    edges = edges_of(legs, shared, distance, clear)
-    found: dict[tuple[int, Facing], Rows] = {}
-    for group in _by_facing(edges):
-        shifts, profile = match(group)
-        place = float(edge_positions([profile], convention)[0])
-        for edge, shift in zip(group, shifts, strict=True):
-            if np.nanstd(shift) < UNSURE_PX:
-                found[edge.leg, edge.facing] = shift + place
+    edges = edges_of(legs, scene)
+    found = {
+        (edge.leg, edge.facing): rows
+        for edge, rows in zip(edges, displacements(edges, convention), strict=True)
+    }
     measured = [
         MeasuredLeg(
             leg,
@@ -146,9 +139,36 @@ def measure_parts(
         )
         for index, leg in enumerate(legs)
     ]
+    height, width = scene.grey.shape
     metal = signed_distance(paint(pick(program.shapes, "metal"), width, height), 1)
-    discs = [via for via in holes if isinstance(via, Via)]
-    return measured, measure_vias(discs, shared, metal, convention)
+    discs = [via for via in pick(program.shapes, "via") if isinstance(via, Via)]
+    return measured, measure_vias(discs, scene.grey, metal, convention)
+
+
+def scene_of(grey: Grey, program: Program) -> Scene:
+    """What edges are looked for in: the part that image and program share."""
+    height, width = min(grey.shape[0], program.height), min(grey.shape[1], program.width)
+    vias = [_grown(via) for via in pick(program.shapes, "via")]
+    return Scene(
+        grey[:height, :width],
+        signed_distance(paint(program.shapes, width, height), 1),
+        paint(vias, width, height) == 0,
+    )
+
+
+def displacements(edges: Sequence[Edge], convention: Convention = "mid") -> list[Rows | None]:
+    """How far outward each row of each edge lies in the image, px; None for an edge not seen."""
+    groups: dict[Facing, list[int]] = {}
+    for index, edge in enumerate(edges):
+        groups.setdefault(edge.facing, []).append(index)
+    matched = [match([edges[k] for k in group]) for group in groups.values()]
+    places = edge_positions([profile for _, profile in matched], convention)
+    found: list[Rows | None] = [None] * len(edges)
+    for group, (shifts, _), place in zip(groups.values(), matched, places.tolist(), strict=True):
+        for index, shift in zip(group, shifts, strict=True):
+            if np.nanstd(shift) < UNSURE_PX:
+                found[index] = shift + place
+    return found
 
 
 def mean_of(values: Rows | None) -> float:
@@ -175,13 +195,6 @@ def neighbours(legs: Sequence[Leg], side: int) -> list[int | None]:
         nearest = int(gap.argmin())
         found.append(nearest if 0 < gap[nearest] < np.inf else None)
     return found
-
-
-def _by_facing(edges: Sequence[Edge]) -> list[list[Edge]]:
-    groups: dict[Facing, list[Edge]] = {}
-    for edge in edges:
-        groups.setdefault(edge.facing, []).append(edge)
-    return list(groups.values())
 
 
 def _grown(via: Shape) -> Shape:

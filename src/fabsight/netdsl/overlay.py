@@ -1,4 +1,4 @@
-"""The answer over the image, for a person: outlines, differences, and a legend with a scale bar.
+"""The answer over the image, for a person: outlines, objections, and a legend with a scale bar.
 
 Outlines are drawn from the program's numbers at the picture's own resolution, not from a mask blown
 up, so at 4x a quarter of a pixel is visible. Colours are Okabe and Ito's, which people with any
@@ -6,20 +6,20 @@ colour vision tell apart.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, UInt8
 
 from fabsight.images import to_8bit
-from fabsight.netdsl.language import Program
+from fabsight.netdsl.checking import Findings
+from fabsight.netdsl.language import Program, Shape
 from fabsight.netdsl.rendering import Layer, Mask, paint, pick
 from fabsight.netdsl.settings import LayoutSettings
-from fabsight.task import Picture, Question
+from fabsight.task import Check, Picture, Question
 
-Seen: TypeAlias = UInt8[np.ndarray, "seen_height seen_width"]
-LAYERS: tuple[Layer, Layer] = ("metal", "via")
+NOTHING = Findings(Check(0.0, 0.0, True, {}))
 LARGEST_SIDE_PX = 2048
 ENLARGED_SIDE_PX = 1024  # small images are enlarged up to about this
 LARGEST_ZOOM = 4
@@ -30,7 +30,7 @@ VERMILION = (226, 70, 30)
 PURPLE = (204, 90, 190)
 INK = (228, 230, 233)
 STRIP = (24, 27, 32)
-TINT = 0.45  # opacity of differences
+LAYERS: dict[Layer, tuple[int, int, int]] = {"metal": SKY, "via": YELLOW}
 DIM = 0.55  # brightness of what lies outside the program's canvas
 
 TEXT_PX = 14
@@ -38,6 +38,7 @@ LINE_PX = 24
 GAP_PX = 16
 SWATCH_PX = 12
 MARK_GAP_PX = 6
+BOX_PX = 6  # room between what is boxed and its box
 LONGEST_BAR_PX = 160
 
 
@@ -57,14 +58,16 @@ class Entry:
         return mark + MARK_GAP_PX if mark else 0
 
 
-def draw(question: Question[LayoutSettings], program: Program, seen: Seen | None = None) -> Picture:
+def draw(
+    question: Question[LayoutSettings], program: Program, found: Findings = NOTHING
+) -> Picture:
     """The program's outlines over the question's image, uint8 RGB, at most 2048 px wide or high.
 
     Args:
         question: Its first image is drawn; 16-bit is windowed, small ones are enlarged up to 4x.
         program: Metal is outlined in blue, vias in yellow.
-        seen: Metal as the check saw it in the image, (height, width): where it disagrees with the
-            program, missing metal is tinted red and metal too many purple.
+        found: What the check objects to: shapes the image hardly shows are outlined in red, edges
+            that the program lacks are boxed in it.
     """
     image = question.images[0]
     height, width = image.pixels.shape[:2]
@@ -75,27 +78,51 @@ def draw(question: Question[LayoutSettings], program: Program, seen: Seen | None
     outside = np.ones(size, bool)
     outside[:bottom, :right] = False
     picture[outside] = (picture[outside] * DIM).astype(np.uint8)
-    metal, vias = (_painted(program, layer, size, zoom) for layer in LAYERS)
+    line_px = 2 if zoom >= 3 else 1
+    for layer, colour in LAYERS.items():
+        mask = _painted(program, pick(program.shapes, layer), size, zoom)
+        picture[_outline(mask, line_px)] = colour
     entries = [
         Entry(f"metal ({_counted(len(pick(program.shapes, 'metal')), 'command')})", SKY),
         Entry(f"via ({len(pick(program.shapes, 'via'))})", YELLOW),
+        *_objections(picture, program, found, (zoom, line_px)),
+        Entry(_size_text(width, height, zoom)),
     ]
-    if seen is not None:
-        both = (metal | vias).astype(bool)
-        there = _nearest(seen, size, zoom) & ~outside
-        _tint(picture, there & ~both, VERMILION)
-        _tint(picture, both & ~there, PURPLE)
-        entries += [
-            Entry("metal missing in the answer", VERMILION, True),
-            Entry("metal only in the answer", PURPLE, True),
-        ]
-    line_px = 2 if zoom >= 3 else 1
-    picture[_outline(metal, line_px)] = SKY
-    picture[_outline(vias, line_px)] = YELLOW
-    entries.append(Entry(_size_text(width, height, zoom)))
     nm_per_px = question.context.nm_per_px or image.nm_per_px
     strip = _legend(entries, picture.shape[1], nm_per_px / zoom if nm_per_px else None)
     return np.concatenate([picture, strip])
+
+
+def _objections(
+    picture: Picture, program: Program, found: Findings, scale: tuple[float, int]
+) -> list[Entry]:
+    """Draw what the check objects to; its words for the legend."""
+    zoom, line_px = scale
+    entries = []
+    if found.unsupported:
+        shapes = [program.shapes[k] for k in found.unsupported]
+        mask = _painted(program, shapes, (picture.shape[0], picture.shape[1]), zoom)
+        picture[_outline(mask, 2 * line_px)] = VERMILION
+        entries.append(Entry(f"not in the image ({len(shapes)})", VERMILION))
+    for patch in found.patches:
+        x0, y0, x1, y1 = (round(side * zoom) for side in patch[:4])
+        _box(picture, (x0 - BOX_PX, y0 - BOX_PX, x1 + BOX_PX, y1 + BOX_PX), line_px)
+    if found.patches:
+        entries.append(Entry(f"boxed: edges not in the program ({len(found.patches)})", PURPLE))
+    return entries
+
+
+def _box(picture: Picture, corners: tuple[int, int, int, int], line_px: int) -> None:
+    height, width = picture.shape[:2]
+    x0, y0 = max(corners[0], 0), max(corners[1], 0)
+    x1, y1 = min(corners[2], width), min(corners[3], height)
+    for rows, columns in (
+        (slice(y0, y0 + line_px), slice(x0, x1)),
+        (slice(y1 - line_px, y1), slice(x0, x1)),
+        (slice(y0, y1), slice(x0, x0 + line_px)),
+        (slice(y0, y1), slice(x1 - line_px, x1)),
+    ):
+        picture[rows, columns] = PURPLE
 
 
 def zoom_for(side_px: int) -> float:
@@ -121,23 +148,14 @@ def _resized(shown: Picture, zoom: float) -> UInt8[np.ndarray, "rows columns 3"]
     return np.asarray(cv2.resize(shown, size, interpolation=cv2.INTER_AREA))
 
 
-def _painted(program: Program, layer: Layer, shape: tuple[int, int], zoom: float) -> Mask:
-    """One layer of the program at the picture's resolution."""
-    out = np.zeros(shape, np.uint8)
+def _painted(program: Program, shapes: Sequence[Shape], size: tuple[int, int], zoom: float) -> Mask:
+    """Shapes of the program at the picture's resolution, (rows, columns), cut at its canvas."""
+    out = np.zeros(size, np.uint8)
     height, width = (
         min(room, round(side * zoom))
-        for room, side in zip(shape, (program.height, program.width), strict=True)
+        for room, side in zip(size, (program.height, program.width), strict=True)
     )
-    out[:height, :width] = paint(pick(program.shapes, layer), width, height, scale=zoom)
-    return out
-
-
-def _nearest(mask: Seen, shape: tuple[int, int], zoom: float) -> Bool[np.ndarray, "rows columns"]:
-    """A mask of the image at the picture's resolution; empty beyond its border."""
-    out = np.zeros(shape, bool)
-    rows, columns = (((np.arange(side) + 0.5) / zoom).astype(int) for side in shape)
-    rows, columns = rows[rows < mask.shape[0]], columns[columns < mask.shape[1]]
-    out[: len(rows), : len(columns)] = mask[np.ix_(rows, columns)] != 0
+    out[:height, :width] = paint(shapes, width, height, scale=zoom)
     return out
 
 
@@ -149,13 +167,6 @@ def _outline(mask: Mask, line_px: int) -> Bool[np.ndarray, "rows columns"]:
     inside = cv2.erode(mask, np.ones((side, side), np.uint8), borderValue=1)
     line: Bool[np.ndarray, "rows columns"] = (mask != 0) & (inside == 0)
     return line
-
-
-def _tint(
-    picture: Picture, where: Bool[np.ndarray, "rows columns"], colour: tuple[int, int, int]
-) -> None:
-    mixed = picture[where] * (1 - TINT) + np.array(colour) * TINT
-    picture[where] = np.rint(mixed).astype(np.uint8)
 
 
 def _counted(count: int, noun: str) -> str:

@@ -14,7 +14,7 @@ match says how far each row is from the program.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -27,6 +27,7 @@ SEARCH_PX = 4.0  # largest displacement looked for
 STEP_PX = 0.25
 FINE_PX = 0.125  # grid of the mean profile
 ROUNDS = 3
+SETTLING_ROWS = 512
 GUARD_PX = 2  # rows next to a corner or a crossing are left out
 SMOOTH_PX = 0.3  # the mean profile is smoothed by this
 NEAR_PX = 1.0  # how far the program's distance may be off for a pixel to belong to the edge
@@ -71,6 +72,26 @@ class Leg:
 
 
 @dataclass(frozen=True, eq=False)
+class Scene:
+    """What edges are looked for in.
+
+    Attributes:
+        grey: The image.
+        distance_px: Signed distance to the program's edge, positive in metal.
+        clear: False where something else (a via) marks the image.
+    """
+
+    grey: Grey
+    distance_px: Grey
+    clear: Bool[np.ndarray, "height width"]
+
+    @property
+    def turned(self) -> "Scene":
+        """The same with rows for columns."""
+        return Scene(self.grey.T, self.distance_px.T, self.clear.T)
+
+
+@dataclass(frozen=True, eq=False)
 class Edge:
     """The pixels across one long edge of a leg, one row per pixel along it.
 
@@ -91,6 +112,25 @@ class Edge:
     offsets_px: Float64[np.ndarray, " pixels"]
     grey: Float32[np.ndarray, "rows pixels"]
     use: Bool[np.ndarray, "rows pixels"]
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of a wire.
+
+    Attributes:
+        wire: Index of the wire among the program's wires.
+        last: Whether it is where the last run ends.
+        facing: Which way out of the metal it faces.
+        at_px: x (facing left or right) or y of the edge.
+        span: Where the edge begins and ends along itself, px.
+    """
+
+    wire: int
+    last: bool
+    facing: Facing
+    at_px: float
+    span: tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,22 +155,13 @@ def legs_of(program: Program) -> list[Leg]:
     return found
 
 
-def edges_of(
-    legs: Sequence[Leg], grey: Grey, distance_px: Grey, clear: Bool[np.ndarray, "height width"]
-) -> list[Edge]:
-    """The pixels across every edge of the legs that is exposed somewhere.
-
-    Args:
-        legs: Straight runs.
-        grey: The image.
-        distance_px: Signed distance to the program's edge, positive in metal.
-        clear: False where something else (a via) marks the image.
-    """
-    turned = grey.T, distance_px.T, clear.T
+def edges_of(legs: Sequence[Leg], scene: Scene) -> list[Edge]:
+    """The pixels across every edge of the legs that is exposed somewhere."""
+    turned = scene.turned
     edges = []
     for index, leg in enumerate(legs):
         upright = leg.axis == "V"
-        layers = (grey, distance_px, clear) if upright else turned
+        layers = scene if upright else turned
         names: tuple[Facing, Facing] = ("left", "right") if upright else ("up", "down")
         for facing, sign in zip(names, (-1, 1), strict=True):
             edge = _edge(index, facing, leg.middle + sign * leg.width / 2, sign, leg.span, layers)
@@ -139,15 +170,41 @@ def edges_of(
     return edges
 
 
+def ends_of(program: Program) -> list[End]:
+    """Both ends of every wire whose first or last run is axis-aligned, in the program's order."""
+    found = []
+    for index, wire in enumerate(s for s in program.shapes if isinstance(s, Wire)):
+        tips = ((wire.x, wire.y), wire.tip)
+        outs = ((-wire.runs[0].dx, -wire.runs[0].dy), (wire.runs[-1].dx, wire.runs[-1].dy))
+        for last, cap in enumerate((wire.start, wire.end)):
+            (x, y), (dx, dy) = tips[last], outs[last]
+            if dx and dy:
+                continue
+            facing: Facing = ("right" if dx > 0 else "left") if dx else "down" if dy > 0 else "up"
+            at, middle = (x, y) if dx else (y, x)
+            half = max(wire.width, cap.width if cap.length else 0.0) / 2
+            found.append(End(index, bool(last), facing, at, (middle - half, middle + half)))
+    return found
+
+
+def edge_of_end(index: int, end: End, scene: Scene) -> Edge | None:
+    """The pixels across the end, None where it is hidden; `index` becomes the edge's `leg`."""
+    upright = end.facing in ("left", "right")
+    sign = 1 if end.facing in ("right", "down") else -1
+    layers = scene if upright else scene.turned
+    edge = _edge(index, end.facing, end.at_px, sign, end.span, layers)
+    return edge if edge is not None and edge.use.any() else None
+
+
 def _edge(
     leg: int,
     facing: Facing,
     at_px: float,
     sign: int,
     span: tuple[float, float],
-    layers: tuple[np.ndarray, np.ndarray, np.ndarray],
+    scene: Scene,
 ) -> Edge | None:
-    grey, distance, clear = layers
+    grey, distance, clear = scene.grey, scene.distance_px, scene.clear
     first = max(math.ceil(span[0] - 0.5), 0)
     last = min(math.ceil(span[1] - 0.5), grey.shape[0])
     columns = np.arange(math.floor(at_px) - REACH_PX, math.floor(at_px) + REACH_PX + 1)
@@ -185,6 +242,20 @@ def match(
             rows in the places this gives them, from their displacements and which of them count.
     """
     stack = _stacked(edges)
+    shown, profile, noise = _settled(
+        stack if steady else _stacked(thinned(edges, SETTLING_ROWS)), steady
+    )
+    if steady is None:  # a few hundred rows settle the profile; every row is then laid over it
+        shift = _best_shifts(stack, stack.use / noise[stack.bins], profile)
+        shown = np.where(stack.use.any(axis=1), shift, np.nan)
+    ends = np.cumsum([len(e.grey) for e in edges])[:-1]
+    return np.split(shown, ends), profile
+
+
+def _settled(
+    stack: "_Stack", steady: Steady | None
+) -> tuple[Float64[np.ndarray, " rows"], Profile, Float64[np.ndarray, " bins"]]:
+    """Displacements that agree with the profile they make; the profile; noise at each offset."""
     count = len(stack.grey)
     shift, offset = np.zeros(count), np.zeros(count)
     noise = np.ones(2 * REACH_PX + 2)
@@ -204,8 +275,27 @@ def match(
         counts = np.bincount(bins, minlength=size)
         noise = (np.bincount(bins, rest**2, size) + 1e-9) / np.maximum(counts, 1)
         noise = np.maximum(noise, noise[counts > 0].min(initial=1.0))
-    ends = np.cumsum([len(e.grey) for e in edges])[:-1]
-    return np.split(shown, ends), _mean_profile(stack, shift, offset)
+    return shown, _mean_profile(stack, shift, offset), noise
+
+
+def thinned(edges: Sequence[Edge], most: int) -> list[Edge]:
+    """The edges with every k-th of the rows that count, about `most` in all."""
+    used = [np.flatnonzero(edge.use.any(axis=1)) for edge in edges]
+    step = max(sum(map(len, used)) // most, 1)
+    kept = [(edge, rows[::step]) for edge, rows in zip(edges, used, strict=True) if len(rows)]
+    return [replace(e, grey=e.grey[r], use=e.use[r]) for e, r in kept]
+
+
+def profile_of(
+    offsets_px: Float64[np.ndarray, " n"],
+    grey: Float64[np.ndarray, " n"],
+    weight: Float64[np.ndarray, " n"],
+) -> Profile:
+    """A mean profile measured at other offsets (ascending, px outwards), on the common grid."""
+    reach = REACH_PX + SEARCH_PX
+    grid = np.linspace(-reach, reach, round(2 * reach / FINE_PX) + 1)
+    shares = np.interp(grid, offsets_px, weight, left=0, right=0)
+    return Profile(grid, np.interp(grid, offsets_px, grey), shares)
 
 
 @dataclass(frozen=True, eq=False)

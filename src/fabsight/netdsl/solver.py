@@ -1,16 +1,19 @@
 """The embedded model: an image to a program. Front end, fit, edge convention, text."""
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
-from fabsight.images import grey
+from fabsight.images import grey, is_binary
 from fabsight.netdsl.arrays import fold_arrays
 from fabsight.netdsl.canonical import canonical
-from fabsight.netdsl.checking import edge_shift_px
+from fabsight.netdsl.checking import verify
+from fabsight.netdsl.conventions import drawn_by, outward
 from fabsight.netdsl.fitting import Fit, Share, fit, pieces
-from fabsight.netdsl.frontends import evidence
-from fabsight.netdsl.language import Cap, Poly, Program, Shape, Via, Wire, expand, write
+from fabsight.netdsl.frontends import Evidence, evidence
+from fabsight.netdsl.language import Program, Via, expand, write
+from fabsight.netdsl.placing import placed
 from fabsight.netdsl.regular import on_grids
 from fabsight.netdsl.settings import LayoutSettings
 from fabsight.task import Question
@@ -27,16 +30,23 @@ def solve(question: Question[LayoutSettings]) -> str:
 def layout_of(question: Question[LayoutSettings]) -> Program:
     """The program of a layout image."""
     settings = question.context
-    seen = grey(question.images[0])
-    found = evidence(seen, settings)
+    found = seen(question)
     program = fit(found.share, Fit(price=settings.price, extended=settings.extended))
     if found.via is not None:
         vias = vias_in(np.minimum(found.via, found.share))
         program = replace(program, commands=program.commands + vias)
-    if settings.edge != "mid":
-        program = grown(program, edge_shift_px(seen, program, settings.edge))
+    program = placed(found, program)
+    image = grey(question.images[0])
+    if not is_binary(image):
+        program = drawn_by(image, program, settings.edge)
     tidy = canonical(on_grids(program))
     return expand(tidy) if settings.strict_l2 else fold_arrays(tidy)
+
+
+@lru_cache(maxsize=1)  # solve and refine ask about one question in turn
+def seen(question: Question[LayoutSettings]) -> Evidence:
+    """What the settings' front end says about a question's image."""
+    return evidence(grey(question.images[0]), question.context)
 
 
 def vias_in(share: Share) -> tuple[Via, ...]:
@@ -57,43 +67,16 @@ def vias_in(share: Share) -> tuple[Via, ...]:
     return tuple(found)
 
 
-def grown(program: Program, by_px: float) -> Program:
-    """Every edge moved outward by `by_px` (inward when negative).
+def refine(question: Question[LayoutSettings], program: Program) -> Program:
+    """The program with what is clearly off moved to where the image shows it.
 
-    >>> grown(Program(16, 16, (Via(8, 8, 3),)), 0.5).commands
-    (Via(x=8, y=8, r=3.5),)
+    Only numbers change, each by at most a few px: shapes a proposal lacks are not its merit. The
+    program itself is returned where nothing is clearly off, or moving it would verify lower.
     """
-    if by_px == 0:
+    image = grey(question.images[0])
+    if image.shape != (program.height, program.width) or not program.commands:
         return program
-    return replace(program, commands=tuple(_grown(s, by_px) for s in program.shapes))
-
-
-def _grown(shape: Shape, by: float) -> Shape:
-    if isinstance(shape, Via):
-        return replace(shape, r=max(shape.r + by, 0.5))
-    if isinstance(shape, Poly):
-        return shape
-    width = max(shape.width + 2 * by, 0.5)
-    start, end = (_grown_cap(cap, by) for cap in (shape.start, shape.end))
-    first, last = shape.runs[0], shape.runs[-1]
-    back = by / max(first.length, 1e-9)
-    origin = shape.x - first.dx * back, shape.y - first.dy * back
-    runs = list(shape.runs)
-    runs[0] = replace(first, dx=first.dx * (1 + back), dy=first.dy * (1 + back))
-    ahead = by / max(last.length, 1e-9)
-    runs[-1] = replace(runs[-1], dx=runs[-1].dx + last.dx * ahead, dy=runs[-1].dy + last.dy * ahead)
-    return Wire(*origin, width, start, end, tuple(runs))
-
-
-def _grown_cap(cap: Cap, by: float) -> Cap:
-    if cap.length == 0:
-        return cap
-    return Cap(max(cap.length + 2 * by, 0.5), max(cap.width + 2 * by, 0.5))
-
-
-def refine(_question: Question[LayoutSettings], program: Program) -> Program:
-    """The program as it is: the solver has refined its own, and another model's is its own merit.
-
-    Putting the solver's answer in the place of a worse one would credit every model with it.
-    """
-    return program
+    moved = placed(seen(question), program, outward(image, program, question.context.edge))
+    if moved is program or verify(question, moved).score < verify(question, program).score:
+        return program
+    return moved

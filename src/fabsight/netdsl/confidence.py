@@ -1,0 +1,124 @@
+"""One confidence from the check's measures: how surprising they are for a right program.
+
+A logistic regression over how much worse each measure is than on right programs of images as noisy
+and as rough. `python benchmarks/calibrate_check.py` fits the constants below on simulated images of
+one family of looks and prints them.
+"""
+
+import math
+
+import numpy as np
+from jaxtyping import Float
+
+from fabsight.netdsl.agreement import Measures
+
+LEAST_AGREEMENT = 0.2  # below it, the score falls in proportion
+KNEES = (0.5, 2.0)  # surprise costs nothing below the first, more above the second
+SURPRISE_CAP = 12.0
+DECIDES = 0.25  # of the logit: what takes less from the score is not worth a word
+
+
+def confidence(found: Measures) -> float:
+    """0 to 1 from the measures; never higher when a measure is worse."""
+    logit = BIAS - float(np.sum(WEIGHTS * terms(surprise(found))))
+    seen = min(found.agreement / LEAST_AGREEMENT, 1.0)
+    return seen / (1 + math.exp(-min(max(logit, -30.0), 30.0)))
+
+
+def decisive(found: Measures) -> str:
+    """What takes most from the confidence, in words with its measure; "" where little does."""
+    by_measure = (WEIGHTS * terms(surprise(found))).sum(axis=1)
+    worst = int(by_measure.argmax())
+    if by_measure[worst] < DECIDES:
+        return ""
+    name, words = list(KNOWN.items())[worst]
+    return words.format(getattr(found, name))
+
+
+# each measure the confidence knows, and how a person is told of it
+KNOWN = {
+    "agreement": "only {:.0%} of the image's structure is explained",
+    "coverage": "only {:.0%} of the image's edges are along the outline",
+    "patch_px": "edges of {:.0f} px in one place are not in the program",
+    "blot": "one spot differs from the prediction by {:.1f} of its contrast",
+    "support": "the image shows only {:.0%} of the outline",
+    "weakest_shape": "the image shows only {:.0%} of one shape's outline",
+    "weakest_px": "{:.0f} px of one shape's outline are not in the image",
+    "offset_px": "sides of shapes are off by {:.1f} px (root mean square)",
+    "moved_px": "one shape is displaced by {:.1f} px more than roughness explains",
+    "moved_sigma": "one shape is displaced by {:.1f} times what roughness explains",
+    "wide_px": "one shape's width is off by {:.1f} px a side more than roughness explains",
+    "wide_sigma": "one shape's width is off by {:.1f} times what roughness explains",
+    "edge_px": "one edge is off by {:.1f} px more than roughness explains",
+    "edge_sigma": "one edge is off by {:.1f} times what roughness explains",
+    "gap_px": "edges lie {:.1f} px outside or inside of the edge convention",
+    "via_shown": "a via in metal shows only {:.0%} of the contrast it needs",
+}
+
+
+def raw(found: Measures) -> list[float]:
+    """The measures of `KNOWN` as logarithms, larger is worse."""
+    return [
+        math.log(1 - found.agreement + 0.01),
+        math.log(1 - found.coverage + 0.005),
+        math.log(found.patch_px + 4),
+        math.log(found.blot + 0.1),
+        math.log(1 - found.support + 0.01),
+        math.log(1 - found.weakest_shape + 0.05),
+        math.log(found.weakest_px + 4),
+        math.log(found.offset_px + 0.2),
+        math.log(found.moved_px + 0.3),
+        math.log(found.moved_sigma + 0.5),
+        math.log(found.wide_px + 0.3),
+        math.log(found.wide_sigma + 0.5),
+        math.log(found.edge_px + 0.3),
+        math.log(found.edge_sigma + 0.5),
+        math.log(found.gap_px + 0.3),
+        math.log(1.05 - found.via_shown),
+    ]
+
+
+def difficulty(found: Measures) -> list[float]:
+    """What makes measures of right programs worse: noise and roughness."""
+    return [
+        1.0,
+        math.log(min(found.noise, 1.0) + 0.02),
+        math.log(min(found.rough_px, 1.5) + 0.1),
+    ]
+
+
+def surprise(found: Measures) -> Float[np.ndarray, " measures"]:
+    """How much worse each measure is than on right programs of such an image, in their spreads."""
+    over = (np.array(raw(found)) - USUAL @ difficulty(found)) / SPREAD
+    return np.asarray(np.minimum(over, SURPRISE_CAP))
+
+
+def terms(surprises: Float[np.ndarray, "*rows measures"]) -> Float[np.ndarray, "*rows measures 2"]:
+    """What the logistic regression takes away: each surprise above either knee."""
+    return np.asarray(np.maximum(surprises[..., None] - np.array(KNEES), 0))
+
+
+# Per measure: what it usually is (constant, by noise, by roughness), its spread, and what a unit
+# of surprise above either knee takes away. Fitted:
+# python benchmarks/calibrate_check.py --images 480 --seed 1
+BIAS = 2.275
+FITTED = {
+    "agreement": (-0.667, 0.813, 0.250, 0.546, 0.000, 0.000),
+    "coverage": (-2.992, 0.397, 0.395, 0.783, 0.000, 0.000),
+    "patch_px": (3.157, 0.356, 0.211, 0.696, 0.599, 0.510),
+    "blot": (1.589, 0.552, 0.409, 0.399, 0.000, 0.531),
+    "support": (-2.152, 0.497, 0.110, 0.494, 0.000, 0.000),
+    "weakest_shape": (-0.975, 0.376, 0.059, 0.523, 0.518, 0.734),
+    "weakest_px": (3.647, 0.381, 0.189, 0.513, 0.000, 0.000),
+    "offset_px": (0.111, 0.165, 0.365, 0.282, 0.055, 0.000),
+    "moved_px": (-0.651, 0.288, -0.377, 0.404, 0.000, 0.616),
+    "moved_sigma": (1.043, 0.298, 0.068, 0.397, 0.000, 0.156),
+    "wide_px": (-0.617, 0.261, -0.303, 0.429, 0.467, 0.000),
+    "wide_sigma": (1.124, 0.278, 0.130, 0.388, 0.261, 0.543),
+    "edge_px": (0.402, 0.367, -0.118, 0.577, 0.053, 0.130),
+    "edge_sigma": (1.802, 0.352, 0.195, 0.450, 0.000, 0.092),
+    "gap_px": (-0.303, 0.215, -0.006, 0.338, 0.644, 0.599),
+    "via_shown": (-2.769, 0.024, 0.059, 0.494, 0.280, 0.312),
+}
+_TABLE = np.array(list(FITTED.values()))
+USUAL, SPREAD, WEIGHTS = _TABLE[:, :3], _TABLE[:, 3], _TABLE[:, 4:]

@@ -1,0 +1,94 @@
+"""How far edges lie from where a program draws them, and edges drawn by another convention.
+
+Everything here rests on the metrology's edge model: a layout's drawn widths are its measured CDs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from fabsight.netdsl.edge_model import Convention
+from fabsight.netdsl.growing import grown
+from fabsight.netdsl.metrology import (
+    MeasuredLeg,
+    Rows,
+    displacements,
+    mean_of,
+    measure_parts,
+    scene_of,
+)
+from fabsight.netdsl.profiles import Grey, Scene, edges_of, legs_of, thinned
+from fabsight.netdsl.roughness import mean_error
+from fabsight.netdsl.shapes import Program
+
+CLEARLY_PX = 0.3  # what is less far off stays: the program's own place is as good
+TRUST = 0.5  # in the edge model's place against the front end's
+MOST_LEGS = 24  # whose edges tell how far a layout is from a convention
+MOST_ROWS = 768  # of those edges
+CLEARLY_SE = 3.0  # ... and so does what is off by fewer of its standard errors
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How far outward edges lie in the image from the program's, px: the mean and its error."""
+
+    px: float
+    error_px: float
+
+    @property
+    def clear(self) -> bool:
+        """Whether the edges are off beyond doubt."""
+        return abs(self.px) > max(CLEARLY_PX, CLEARLY_SE * self.error_px)
+
+
+NO_GAP = Gap(0.0, float("inf"))
+
+
+def gap(sides: Sequence[Float64[np.ndarray, "..."] | None]) -> Gap:
+    """The mean displacement of edges, each weighted by its rows; infinitely unsure without any."""
+    rows = [side for side in sides if side is not None]
+    parts = [(mean_of(side), mean_error(side), int(np.isfinite(side).sum())) for side in rows]
+    means, errors, counts = np.array([p for p in parts if np.isfinite(p[0])]).reshape(-1, 3).T
+    if not len(counts):
+        return NO_GAP
+    weight = counts / counts.sum()
+    return Gap(float(weight @ means), float(np.sqrt((weight**2) @ (errors**2))))
+
+
+def sampled_gap(program: Program, scene: Scene, convention: Convention = "mid") -> Gap:
+    """The gap on a sample of a layout's straight edges: tells a bias, not where one edge is."""
+    legs = legs_of(program)
+    edges = edges_of(legs[:: max(len(legs) // MOST_LEGS, 1)], scene)
+    return gap(displacements(thinned(edges, MOST_ROWS), convention)) if edges else NO_GAP
+
+
+def drawn_by(grey: Grey, program: Program, convention: Convention) -> Program:
+    """A program drawn at the front end's edges, drawn where a convention puts them.
+
+    Mid-sidewall is taken half way between where the front end and where the edge model have it:
+    neither is better than the other on simulated images, and they err differently.
+    """
+    mid = sampled_gap(program, scene_of(grey, program))
+    wires, vias = outward(grey, program, convention)
+    return grown(program, TRUST * mid.px + wires, vias)
+
+
+def outward(grey: Grey, program: Program, convention: Convention) -> tuple[float, float]:
+    """How far outside of mid-sidewall a convention puts the edges of wires, and of vias; px.
+
+    Both places are found on the same profiles: what the image leaves unsure of one drops out.
+    """
+    if convention == "mid":
+        return 0.0, 0.0
+    mid, other = (measure_parts(grey, program, each) for each in ("mid", convention))
+    wires = gap(sides_of(other[0])).px - gap(sides_of(mid[0])).px
+    vias = [(b.diameter_px - a.diameter_px) / 2 for a, b in zip(mid[1], other[1], strict=True)]
+    seen = [by for by in vias if np.isfinite(by)]
+    return wires, float(np.mean(seen)) if seen else wires
+
+
+def sides_of(legs: Sequence[MeasuredLeg]) -> list[Rows | None]:
+    """Both edges of every run."""
+    return [side for leg in legs for side in (leg.left, leg.right)]
