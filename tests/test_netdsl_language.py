@@ -2,7 +2,7 @@
 
 import re
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fabsight.evaluation import evaluate
+from fabsight.models import Reply
+from fabsight.netdsl import TASK
 from fabsight.netdsl.arrays import fold_arrays
 from fabsight.netdsl.canonical import canonical
 from fabsight.netdsl.language import (
@@ -33,7 +36,9 @@ from fabsight.netdsl.language import (
     write,
 )
 from fabsight.netdsl.rendering import coverage, render
-from fabsight.task import AnswerError
+from fabsight.netdsl.settings import LayoutSettings
+from fabsight.netdsl.synthesis import example
+from fabsight.task import AnswerError, Image, Question
 
 WIDTH, HEIGHT = 24, 20
 
@@ -316,6 +321,47 @@ def test_spikes_within_spikes_are_taken_off_in_linear_time() -> None:
     begin = time.process_time()
     assert write(Program(64, 64, (spike,))) == "CANVAS 64 64"
     assert time.process_time() - begin < 2.0
+
+
+def of_image(height: int, width: int, **settings: bool) -> Question[LayoutSettings]:
+    return Question((Image(np.zeros((height, width), np.uint8)),), "?", LayoutSettings(**settings))
+
+
+def test_a_canvas_other_than_the_image_is_refused_at_its_line() -> None:
+    text = "\nCANVAS 64 48\nARRAY 2 1 9 0 { VIA 9 9 2 }"
+    assert TASK.parse(text, of_image(48, 64)) == parse(text)
+    assert len(TASK.parse(text, of_image(48, 64, strict_l2=True)).commands) == 2
+    says = "line 2, column 1: CANVAS has the size of the image, 48 x 64 px: this one is 64 x 48 px"
+    with pytest.raises(AnswerError, match=says) as caught:
+        TASK.parse(text, of_image(64, 48))
+    assert (caught.value.line, caught.value.column) == (2, 1)
+
+
+def test_a_program_without_an_image_has_any_canvas() -> None:
+    text = "CANVAS 64 48"
+    assert TASK.parse(text, Question((), "?", LayoutSettings())) == Program(64, 48)
+    assert TASK.parse(text, of_image(1, 1)) == Program(64, 48)  # carries the scale only
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A model that says the same whatever it sees."""
+
+    text: str
+
+    def __call__(self, questions, ask):
+        return [Reply(self.text) for _ in questions for _ in range(ask.n)]
+
+
+def test_a_model_that_answers_on_another_canvas_has_failed() -> None:
+    examples = [example(np.random.default_rng(seed), "clean") for seed in range(2)]
+    for canvas, failures in (("256 256", 0), ("256 255", 2)):
+        graded = evaluate(TASK, examples, Constant(f"CANVAS {canvas}"), "constant")
+        assert graded.unreadable == failures
+        errors = [row.error for row in graded.rows]
+        assert all(
+            ("256 x 256 px: this one is 256 x 255 px" in e) == (failures > 0) for e in errors
+        )
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_read() -> None:

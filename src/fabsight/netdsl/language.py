@@ -17,7 +17,7 @@ it never disappears. The limits of `shapes` bound what a text may cost; over one
 import re
 from collections.abc import Callable
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from fabsight.netdsl.canonical import canonical
 from fabsight.netdsl.rendering import Mask, extent, painted_px, primitives, render
@@ -78,13 +78,15 @@ __all__ = [
 ]
 
 MAX_TEXT_CHARACTERS = 16_000_000
+Canvas: TypeAlias = tuple[int, int]  # width and height, px
 
 
-def parse(text: str, *, recover: bool = False) -> Program:
+def parse(text: str, *, canvas: Canvas | None = None, recover: bool = False) -> Program:
     r"""The program a text describes, numbers rounded to two decimals, order as written.
 
     Args:
         text: The program, one command a line, CANVAS first.
+        canvas: (width, height) in px of the image described: any other CANVAS is refused.
         recover: Keep the readable lines of a text that was cut off or has bad lines;
             `parse_recover` also says which lines were lost.
 
@@ -97,7 +99,7 @@ def parse(text: str, *, recover: bool = False) -> Program:
     Traceback (most recent call last):
     fabsight.task.AnswerError: netdsl line 2, column 13: WIRE needs a number for l_s, got 'H'
     """
-    return _read(text, recover)[0]
+    return _read(text, recover, canvas)[0]
 
 
 def parse_recover(text: str) -> tuple[Program, list[AnswerError]]:
@@ -110,7 +112,7 @@ def parse_recover(text: str) -> tuple[Program, list[AnswerError]]:
     >>> len(program.commands), str(errors[0])
     (1, 'netdsl line 3, column 6: VIA needs a number for y, got the end of the text')
     """
-    return _read(text, recover=True)
+    return _read(text, True, None)
 
 
 def write(program: Program) -> str:
@@ -128,7 +130,7 @@ def write(program: Program) -> str:
     return "\n".join(lines)
 
 
-def parse_and_render(text: str, canvas: tuple[int, int] = (256, 256)) -> Mask:
+def parse_and_render(text: str, canvas: Canvas = (256, 256)) -> Mask:
     r"""The mask of a program's text, uint8 0 or 1, shape (height, width): the source's function.
 
     Args:
@@ -186,9 +188,9 @@ class _Cost(NamedTuple):
     reach_px: float = 0.0
 
 
-def _read(text: str, recover: bool) -> tuple[Program, list[AnswerError]]:
+def _read(text: str, recover: bool, canvas: Canvas | None) -> tuple[Program, list[AnswerError]]:
     reader = Reader(_lines(text))
-    width, height = _canvas(reader)
+    width, height = _canvas(reader, canvas)
     commands: list[Command] = []
     errors: list[AnswerError] = []
     spent = _Cost()
@@ -230,17 +232,20 @@ def _lines(text: str) -> list[str]:
     return lines
 
 
-def _canvas(reader: Reader) -> tuple[int, int]:
+def _canvas(reader: Reader, expected: Canvas | None) -> Canvas:
     while reader.next.text == LINE_END:
         reader.take()
     if reader.next.text != "CANVAS":
         fail(reader.next, "expected 'CANVAS width height' first, and no prose around the program")
-    reader.take()
+    begin = reader.take()
     width = _whole(reader, "CANVAS w", MAX_CANVAS_PX)
     token = reader.next
     height = _whole(reader, "CANVAS h", MAX_CANVAS_PX)
     if width * height > MAX_CANVAS_AREA_PX:
         fail(token, f"CANVAS needs w x h of at most {MAX_CANVAS_AREA_PX}: {width} px wide")
+    if expected not in (None, (width, height)):
+        rule = "CANVAS has the size of the image, {} x {} px: this one is {} x {} px"
+        fail(begin, rule.format(*expected, width, height))
     if reader.next.text:
         _end_of_line(reader)
     return width, height
