@@ -25,8 +25,8 @@ from fabsight.netdsl.shapes import Program
 
 CLEARLY_PX = 0.3  # what is less far off stays: the program's own place is as good
 TRUST = 0.5  # in the edge model's place against the front end's
-MOST_LEGS = 24  # whose edges tell how far a layout is from a convention
-MOST_ROWS = 768  # of those edges
+MOST_LEGS = 12  # whose edges tell how far a layout is from a convention
+MOST_ROWS = 512  # of those edges
 CLEARLY_SE = 3.0  # ... and so does what is off by fewer of its standard errors
 
 

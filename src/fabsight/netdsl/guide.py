@@ -30,19 +30,22 @@ VIEWS = {
 
 GUIDE = {
     "Overlay": (
-        "Blue: the outline of metal as the program has it. Yellow: of vias. Under each picture its "
-        "enlargement and, where the scale is known, a scale bar."
+        "Blue: the outline of metal as the program has it. Yellow: of vias. Red: shapes the image "
+        "hardly shows. Purple boxes: edges in the image that the program lacks. Under each picture "
+        "its enlargement and, where the scale is known, a scale bar."
     ),
     "What the check compares": (
         "The program's outline is laid over the pixels; the front end that proposed it is not "
         "asked. Agreement: the share of the image's structure that the program predicts. Edges "
         "explained: the share of the image's edges along the outline. Edges supported: the share "
         "of the outline where the image shows an edge. Outline off: how far the outline lies from "
-        "the edge convention, px. The score weighs how much worse these are than on right programs "
-        "of simulated images as noisy and as rough."
+        "the edge convention, px. Decided by: the measure that took most from the score, which "
+        "weighs how much worse these are than on right programs of simulated images as noisy and "
+        "as rough."
     ),
     "Not judged": (
-        "Polarity: an outline is right whichever side is metal. Anything the image does not show. "
+        "Polarity: an outline is right whichever side is metal. Vias in metal on a binary image. "
+        "Anything else the image does not show. "
         "The check was calibrated on simulated images."
     ),
     "Edges": (

@@ -166,16 +166,18 @@ def displacements(edges: Sequence[Edge], convention: Convention = "mid") -> list
     found: list[Rows | None] = [None] * len(edges)
     for group, (shifts, _), place in zip(groups.values(), matched, places.tolist(), strict=True):
         for index, shift in zip(group, shifts, strict=True):
-            if np.nanstd(shift) < UNSURE_PX:
+            good = shift[np.isfinite(shift)]
+            if len(good) and good.std() < UNSURE_PX:
                 found[index] = shift + place
     return found
 
 
 def mean_of(values: Rows | None) -> float:
     """The mean of the rows that were measured, NaN when fewer than 4 were."""
-    if values is None or np.isfinite(values).sum() < LEAST_ROWS:
+    if values is None:
         return float("nan")
-    return float(np.nanmean(values))
+    good = values[np.isfinite(values)]
+    return float(good.mean()) if len(good) >= LEAST_ROWS else float("nan")
 
 
 def neighbours(legs: Sequence[Leg], side: int) -> list[int | None]:

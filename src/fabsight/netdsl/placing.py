@@ -12,7 +12,7 @@ import numpy as np
 
 from fabsight.netdsl.arrays import fold_arrays
 from fabsight.netdsl.canonical import canonical
-from fabsight.netdsl.conventions import Gap, gap, sides_of
+from fabsight.netdsl.conventions import CLEARLY_PX, Gap, gap, sides_of
 from fabsight.netdsl.frontends import Evidence, Share
 from fabsight.netdsl.growing import LEAST_PX, grown
 from fabsight.netdsl.metrology import MeasuredLeg, Rows, mean_of, scene_of
@@ -103,10 +103,10 @@ def _rows(edge: Edge) -> Rows:
 
 def _clear(rows: Rows | None, less_px: float = 0.0) -> float:
     """The mean of the rows less what is known already where that is clearly off, else 0."""
-    if rows is None or not np.isfinite(mean_of(rows)):
+    off = mean_of(rows) - less_px
+    if rows is None or not abs(off) > CLEARLY_PX:  # spares the error, the dearest number here
         return 0.0
-    off = Gap(mean_of(rows) - less_px, mean_error(rows))
-    return off.px if off.clear else 0.0
+    return off if Gap(off, mean_error(rows)).clear else 0.0
 
 
 def _wire(wire: Wire, legs: Sequence[MeasuredLeg], ends: tuple[float, float], by: float) -> Wire:
