@@ -104,15 +104,16 @@ def _refused(reason: str, score: float = 0.0) -> Findings:
 def _regions(grey: Map, program: Program, settings: LayoutSettings) -> Iterator[Region]:
     """The findings in each part of the image that has edges, or where the program has."""
     fine = fine_for(grey)
-    boxes = np.array([bounds(shape) for shape in program.shapes]).reshape(-1, 4)
+    shapes = program.shapes
+    boxes = np.array([bounds(shape) for shape in shapes]).reshape(-1, 4)
     rows, columns = (_cuts(side) for side in grey.shape)
     for top, bottom in rows:
         for left, right in columns:
             x0, y0, x1, y1 = boxes.T
             here = (x0 < right) & (x1 > left) & (y0 < bottom) & (y1 > top)
             indices = np.flatnonzero(here).tolist()
-            shapes = tuple(moved(program.shapes[k], -left, -top) for k in indices)
-            part = Program(right - left, bottom - top, shapes)
+            inside = tuple(moved(shapes[k], -left, -top) for k in indices)
+            part = Program(right - left, bottom - top, inside)
             found = _region(grey[top:bottom, left:right], part, settings, fine)
             if found is not None:
                 yield _in_place(found, left, top, indices)

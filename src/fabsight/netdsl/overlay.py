@@ -100,7 +100,8 @@ def _objections(
     zoom, line_px = scale
     entries = []
     if found.unsupported:
-        shapes = [program.shapes[k] for k in found.unsupported]
+        every = program.shapes
+        shapes = [every[k] for k in found.unsupported]
         mask = _painted(program, shapes, (picture.shape[0], picture.shape[1]), zoom)
         picture[_outline(mask, 2 * line_px)] = VERMILION
         entries.append(Entry(f"not in the image ({len(shapes)})", VERMILION))

@@ -83,8 +83,7 @@ def _moved(evidence: Evidence, program: Program, outward_px: tuple[float, float]
         elif isinstance(shape, Via):
             inside = evidence.via is not None and buried(shape, metal)
             shapes[k] = _via(shape, holes if inside else evidence.share, outward_px[1])
-    same = all(a is b for a, b in zip(shapes, program.shapes, strict=True))
-    return program if same else replace(program, commands=tuple(shapes))
+    return program if tuple(shapes) == program.shapes else replace(program, commands=tuple(shapes))
 
 
 def buried(via: Via, metal: Sequence[Shape]) -> bool:

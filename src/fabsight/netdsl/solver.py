@@ -13,8 +13,9 @@ from fabsight.netdsl.conventions import drawn_by, outward
 from fabsight.netdsl.fitting import Fit, Share, fit, pieces
 from fabsight.netdsl.frontends import Evidence, evidence
 from fabsight.netdsl.language import Program, Via, expand, write
-from fabsight.netdsl.placing import placed
+from fabsight.netdsl.placing import buried, placed
 from fabsight.netdsl.regular import on_grids
+from fabsight.netdsl.rendering import pick
 from fabsight.netdsl.settings import LayoutSettings
 from fabsight.task import Question
 
@@ -33,8 +34,9 @@ def layout_of(question: Question[LayoutSettings]) -> Program:
     found = seen(question)
     program = fit(found.share, Fit(price=settings.price, extended=settings.extended))
     if found.via is not None:
-        vias = vias_in(np.minimum(found.via, found.share))
-        program = replace(program, commands=program.commands + vias)
+        metal = pick(program.shapes, "metal")
+        vias = [via for via in vias_in(np.minimum(found.via, found.share)) if buried(via, metal)]
+        program = replace(program, commands=(*program.commands, *vias))
     program = placed(found, program)
     image = grey(question.images[0])
     if not is_binary(image):

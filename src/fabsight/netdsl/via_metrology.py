@@ -78,7 +78,7 @@ def measure_vias(
         place = float(edge_positions([profile], convention, in_metal=bool(buried))[0])
         for edge, shift in zip(edges, shifts, strict=True):
             measured[edge.leg] = _circle(vias[edge.leg], shift, place)
-    return [measured.get(index, _unseen(via)) for index, via in enumerate(vias)]
+    return [measured.get(index, unseen(via)) for index, via in enumerate(vias)]
 
 
 def _rays(index: int, via: Via, grey: Grey, metal_px: Grey | None) -> Edge:
@@ -111,7 +111,7 @@ def _ray_count(via: Via) -> int:
 def _circle(via: Via, shift: Float64[np.ndarray, " rays"], place: float) -> MeasuredVia:
     good = np.isfinite(shift)
     if good.sum() < LEAST_RAYS or np.nanstd(shift) > UNSURE_PX:
-        return _unseen(via)
+        return unseen(via)
     terms = _terms(len(shift))[good]
     inverse = np.linalg.pinv(terms.T @ terms)
     wider, right, down = inverse @ (terms.T @ shift[good])
@@ -139,6 +139,7 @@ def _terms(rays: int) -> Float64[np.ndarray, "rays 3"]:
     return np.stack([np.ones(rays), np.cos(angles), np.sin(angles)], axis=1)
 
 
-def _unseen(via: Via) -> MeasuredVia:
+def unseen(via: Via) -> MeasuredVia:
+    """A via of which nothing was measured."""
     nan = float("nan")
     return MeasuredVia(via, nan, nan, nan, nan, 0)
