@@ -259,3 +259,11 @@ def test_a_frame_takes_seconds():
     began = time.perf_counter()
     assert verify(question, program).score > 0.7
     assert time.perf_counter() - began < 20
+
+
+def test_the_copies_of_an_array_are_written_out_once():
+    array = Array(60, 60, 4.26, 4.26, (Via(1.0, 1.0, 1.0),))
+    image = Image(np.random.default_rng(0).integers(0, 255, (256, 256), dtype=np.uint8))
+    begin = time.process_time()
+    verify(Question((image,), "", LayoutSettings()), Program(256, 256, (array,)))
+    assert time.process_time() - begin < 8.0  # it took a minute
