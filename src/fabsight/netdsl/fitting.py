@@ -17,7 +17,7 @@ from fabsight.netdsl.cover import (
     cover,
     refine,
 )
-from fabsight.netdsl.language import Program, Shape, Via
+from fabsight.netdsl.language import Program, Shape, Via, Wire
 from fabsight.netdsl.outlines import outline
 from fabsight.netdsl.rendering import paint
 from fabsight.netdsl.tracks import Jogs, add_caps, tracks
@@ -31,6 +31,7 @@ EDGE_PX = 3  # how far an edge is looked for around its pixel
 JOGS = Jogs()
 EXACT = Tolerances()
 LOOSE = Tolerances(align=2.5, reach=4.0, width=2.0, width_share=0.25)
+BULGE_PX = 1.5  # how far roughness may move the middle or a side of a wire
 PLACE_PX = 0.1  # edges are given to this
 SEAM_PX = 2  # boxes cut by a tile border are one when their sides agree within this
 
@@ -41,6 +42,7 @@ class Fit:
 
     Attributes:
         price: px of area one more command must win.
+        bulge: px of area a wire must win along the middle of another of about its width.
         part: px of area one more box must win; boxes become caps and bends of a command.
         speck: Pieces of metal smaller than this are noise, px.
         decided: Votes are spread by this: undecided pixels at edges vote more fully. Edges are
@@ -53,6 +55,7 @@ class Fit:
     """
 
     price: float = 20.0
+    bulge: float = 20.0
     part: float = 11.0
     speck: float = 14.0
     decided: float = 1.5
@@ -147,7 +150,7 @@ def _left(legs: list[Leg], piece: Piece) -> Votes:
 
 
 def _finish(legs: list[Leg], piece: Piece, fit: Fit, tolerances: Tolerances) -> list[Shape]:
-    return prune(list(assemble(legs, piece.canvas, tolerances)), piece, fit.price)
+    return prune(list(assemble(legs, piece.canvas, tolerances)), piece, fit)
 
 
 def worth(shapes: list[Shape], piece: Piece, fit: Fit) -> float:
@@ -267,8 +270,8 @@ def _place(
     return round(exact / PLACE_PX) * PLACE_PX
 
 
-def prune(shapes: list[Shape], piece: Piece, price: float) -> list[Shape]:
-    """Drop commands whose own pixels win less than the price; the largest is kept."""
+def prune(shapes: list[Shape], piece: Piece, fit: Fit) -> list[Shape]:
+    """Drop commands whose own pixels win less than their price; the largest is kept."""
     height, width = piece.votes.shape
     origin = float(piece.x), float(piece.y)
     masks = [paint([s], width, height, origin=origin).astype(bool) for s in shapes]
@@ -276,12 +279,37 @@ def prune(shapes: list[Shape], piece: Piece, price: float) -> list[Shape]:
     kept = []
     order = np.argsort([int(m.sum()) for m in masks], kind="stable")
     for k in order.tolist():
-        won = float(piece.votes[masks[k] & (count == 1)].sum())
-        if won < price and k != order[-1]:
+        own = masks[k] & (count == 1)
+        price = fit.bulge if _is_bulge(k, shapes) else fit.price
+        if float(piece.votes[own].sum()) < price and k != order[-1]:
             count -= masks[k]
         else:
             kept.append(shapes[k])
     return kept
+
+
+def _is_bulge(k: int, shapes: list[Shape]) -> bool:
+    """Whether a wire runs along the middle of another of about its width: roughness does that."""
+    one = shapes[k]
+    if not isinstance(one, Wire) or len(one.runs) != 1:
+        return False
+    return any(_runs_along(one, other) for other in shapes if isinstance(other, Wire))
+
+
+def _runs_along(one: Wire, other: Wire) -> bool:
+    """Whether the straight `one` lies between the ends of the straight `other`, and about on it."""
+    if one is other or len(other.runs) != 1 or one.runs[0].axis != other.runs[0].axis:
+        return False
+    upright = one.runs[0].axis == "V"
+    aside = abs(one.x - other.x) if upright else abs(one.y - other.y)
+    if aside > BULGE_PX or abs(one.width - other.width) > 2 * BULGE_PX:
+        return False
+    spans = []
+    for wire in (one, other):
+        begin, step = (wire.y, wire.runs[0].dy) if upright else (wire.x, wire.runs[0].dx)
+        spans.append(sorted((begin, begin + step)))
+    (low, high), (first, last) = spans
+    return high - low < last - first and low >= first - BULGE_PX and high <= last + BULGE_PX
 
 
 def _as_via(piece: Piece) -> Via | None:

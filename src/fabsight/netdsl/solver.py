@@ -19,6 +19,7 @@ from fabsight.netdsl.rendering import pick
 from fabsight.netdsl.settings import LayoutSettings
 from fabsight.task import Question
 
+ROUGH_BULGE = 2.5  # times the price: on a mask a bulge is meant, on an image it may be roughness
 LEAST_VIA_PX = 9.0
 VIA_FILL = (0.55, 1.4)  # area of a via over that of the disc across its bounding box
 
@@ -31,15 +32,18 @@ def solve(question: Question[LayoutSettings]) -> str:
 def layout_of(question: Question[LayoutSettings]) -> Program:
     """The program of a layout image."""
     settings = question.context
+    image = grey(question.images[0])
     found = seen(question)
-    program = fit(found.share, Fit(price=settings.price, extended=settings.extended))
+    rough = not is_binary(image)
+    bulge = settings.price * (ROUGH_BULGE if rough else 1)
+    wanted = Fit(price=settings.price, bulge=bulge, extended=settings.extended)
+    program = fit(found.share, wanted)
     if found.via is not None:
         metal = pick(program.shapes, "metal")
         vias = [via for via in vias_in(np.minimum(found.via, found.share)) if buried(via, metal)]
         program = replace(program, commands=(*program.commands, *vias))
     program = placed(found, program)
-    image = grey(question.images[0])
-    if not is_binary(image):
+    if rough:
         program = drawn_by(image, program, settings.edge)
     tidy = canonical(on_grids(program))
     return expand(tidy) if settings.strict_l2 else fold_arrays(tidy)
