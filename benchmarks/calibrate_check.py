@@ -11,6 +11,7 @@ import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -32,6 +33,8 @@ PRESETS: tuple[Preset, ...] = ("clean", "mild", "hard", "wild")
 LABELS = Path(__file__).parents[2] / "shared" / "data" / "netdsl" / "emsec_labels"
 TRAINING_LABELS, HELD_OUT_LABELS = (0, 1, 2, 3), (4, 5)
 SIDE = 256
+# what is left out or invented must always count: a reward that forgets it is gamed
+AT_LEAST = {"missing_px": 0.2, "false_px": 0.2}
 LEAST_CHANGE_PX = 100  # a damage that changes fewer pixels is not seen by anyone
 
 
@@ -173,6 +176,29 @@ def false_via(program: Program, rng: np.random.Generator) -> Program:
     return replace(program, commands=(*program.commands, via))
 
 
+def miss_many(program: Program, rng: np.random.Generator) -> Program:
+    """Several shapes left out, up to all but one."""
+    count = len(program.shapes)
+    if count < 3:
+        return program
+    gone = rng.choice(count, min(int(2 ** rng.uniform(1, 6)), count - 1), replace=False)
+    kept = tuple(s for k, s in enumerate(program.shapes) if k not in set(gone.tolist()))
+    return replace(program, commands=kept)
+
+
+def add_many(program: Program, rng: np.random.Generator) -> Program:
+    """Several small vias or stubs where none are."""
+    new: list[Shape] = []
+    for _ in range(int(2 ** rng.uniform(2, 6))):
+        x, y = rng.uniform(0, SIDE, 2)
+        if rng.random() < 0.5:
+            new.append(Via(x, y, float(rng.uniform(1.5, 5))))
+        else:
+            axis: Literal["H", "V"] = "H" if rng.random() < 0.5 else "V"
+            new.append(straight(axis, (x, y), float(rng.uniform(4, 20)), float(rng.uniform(2, 8))))
+    return replace(program, commands=(*program.commands, *new))
+
+
 def nothing(program: Program, _rng: np.random.Generator) -> Program:
     """No commands."""
     return replace(program, commands=())
@@ -190,6 +216,8 @@ DAMAGES: dict[str, Callable[[Program, np.random.Generator], Program]] = {
     "one width": one_width,
     "all widths": all_widths,
     "false via": false_via,
+    "many missing": miss_many,
+    "many added": add_many,
     "empty": nothing,
     "all metal": everything,
 }
@@ -295,7 +323,9 @@ def fit(found: list[Measures], right: np.ndarray, ridge: float = 2e-3) -> Consta
         gradient[1:] += 2 * ridge * w[1:]
         return float(weight @ np.logaddexp(0, -margin) + ridge * w[1:] @ w[1:]), gradient
 
-    limits = [(None, None)] + [(0, None)] * (x.shape[1] - 1)
+    knees = (x.shape[1] - 1) // len(KNOWN)
+    least = [AT_LEAST.get(name, 0.0) for name in KNOWN for _ in range(knees)]
+    limits = [(None, None)] + [(low, None) for low in least]
     w = minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", bounds=limits).x
     return Constants(float(w[0]), usual, spread, w[1:])
 

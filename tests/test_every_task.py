@@ -211,6 +211,27 @@ def law_of_refining(task):
             assert after >= before
 
 
+def law_of_right_answers(task):
+    """Refining truths spoils them by a twentieth of what they are worth, on the mean."""
+    lost = []
+    for example in drawn(task, GRADED):
+        right = truth(task, example)
+        refined = task.refine(example.question, right)
+        was, now = (score(task, a, example)[task.headline] for a in (right, refined))
+        lost.append((was - now) / (was - task.metrics[task.headline].worst_for(example)))
+    assert np.mean(lost) <= 0.05, lost
+
+
+def law_of_order(task):
+    """A check does not depend on how an answer was put into words, only on what it says."""
+    for example in drawn(task, FEW):
+        for answer in (truth(task, example), *wrongs(task, example, drawn(task, FEW))):
+            written = task.parse(task.write(answer), example.question)
+            again = task.parse(task.write(written), example.question)
+            checks = [task.verify(example.question, value) for value in (written, again)]
+            assert checks[0] == checks[1]
+
+
 def law_of_merit(task):
     """Refining a wrong answer gains less than half of what the embedded model would: no credit."""
     examples = drawn(task, FEW)
@@ -387,6 +408,10 @@ def solved_bar(question):
     return BAR.parse(BAR.solve(question), question)
 
 
+def forgetful(*_):
+    return Check(next(count_of_writes) / 1e6, 1.0, True, {})
+
+
 def flattering(*_):
     return Check(score=1.0, coverage=1.0, independent=True, evidence={})
 
@@ -405,6 +430,8 @@ BROKEN = {
     "law_of_checks": replace(SHADE, verify=flattering),
     "law_of_check_ranges": replace(BAR, verify=boasting),
     "law_of_refining": replace(BAR, refine=lambda *_: Bar(0, 0)),
+    "law_of_right_answers": replace(BAR, refine=lambda *_: Bar(0, 0)),
+    "law_of_order": replace(BAR, verify=forgetful),
     "law_of_merit": replace(BAR, refine=lambda question, _: solved_bar(question)),
     "law_of_garbage": replace(BAR, parse=anything),
     "law_of_any_text": replace(BAR, parse=raising),

@@ -98,6 +98,32 @@ def test_what_a_proposal_lacks_is_not_its_merit():
         assert iou(refined, TRUTH) == pytest.approx(iou(proposal, TRUTH), abs=0.02)
 
 
+def test_a_via_that_overhangs_metal_stays_and_hinders_nothing():
+    truth = parse(
+        "CANVAS 128 128\nWIRE 40 48 8 0 0 0 0 H 56\nWIRE 20 90 10 0 0 0 0 H 90\nVIA 37 48 8"
+    )
+    assert placed(evidence(np.float32(render(truth) * 255), LayoutSettings()), truth) is truth
+    shapes = [moved(s, 0, 3) if getattr(s, "y", 0) == 90 else s for s in truth.shapes]
+    assert iou(refine(seen(truth), replace(truth, commands=tuple(shapes))), truth) > 0.99
+
+
+@pytest.mark.parametrize(("preset", "least"), [("clean", 1.0), ("mild", 0.97), ("hard", 0.92)])
+def test_refining_hardly_spoils_what_is_right(preset, least):
+    found = []
+    for seed in range(6):
+        program = layout(np.random.default_rng(seed))
+        found.append(iou(refine(seen(program, preset, seed, "bloom"), program), program))
+    assert np.mean(found) >= least
+
+
+def test_runs_neither_turn_nor_vanish():
+    short = parse("CANVAS 64 64\nWIRE 20 20 6 0 0 0 0 H 20 V 2 H 20")
+    assert [r.axis for r in grown(short, -3.0).shapes[0].runs] == ["H", "V", "H"]
+    for by in (-3.0, -1.0, 2.0):
+        for shape in grown(Program(64, 64, (straight("H", (30, 30), 3, 8),)), by).shapes:
+            assert shape.runs[0].dx > 0
+
+
 def test_a_canvas_of_another_size_is_left_alone():
     other = replace(TRUTH, width=150)
     assert refine(seen(TRUTH), other) is other
@@ -150,7 +176,8 @@ def test_conventions_lie_outside_and_inside():
 
 def test_a_gap_is_weighed_by_rows_and_knows_its_error():
     rng = np.random.default_rng(0)
-    sides = [0.5 + 0.1 * rng.standard_normal(400), None, np.full(400, np.nan), np.full(2, 9.0)]
+    edges = [0.5 + 0.1 * rng.standard_normal(400) + by for by in (-0.02, 0.02, 0.0, 8.0)]
+    sides = [*edges, None, np.full(400, np.nan), np.full(2, 9.0)]
     found = gap(sides)
     assert found.px == pytest.approx(0.5, abs=0.02)
     assert 0.002 < found.error_px < 0.02

@@ -196,7 +196,7 @@ def _read(
     if error:
         return Answered(text, None, None, error)
     try:
-        value = task.parse(text, question)
+        value = _as_written(task, question, task.parse(text, question))
         check = task.verify(question, value)
         if refine:
             value, check = _refined(task, question, value, check)
@@ -208,8 +208,13 @@ def _read(
 def _refined(
     task: Task[A, Any], question: Question[Any], value: A, check: Check
 ) -> tuple[A, Check]:
-    refined = task.refine(question, value)
+    refined = _as_written(task, question, task.refine(question, value))
     if task.write(refined) == task.write(value):  # spares the second check, often the dearest step
         return value, check
     again = task.verify(question, refined)
     return (refined, again) if again.score >= check.score else (value, check)
+
+
+def _as_written(task: Task[A, Any], question: Question[Any], value: A) -> A:
+    """The value that the canonical text stands for: what is checked is what a person gets."""
+    return task.parse(task.write(value), question)

@@ -38,8 +38,11 @@ SLOW_PX = 16  # illumination is smoothed over two and a half times this
 EXPLAINED_WITHIN_PX = 4.0
 LARGEST_PATCH_PX = 2000.0
 MOST_PATCHES = 16
+FALSE, WEAKEST, WEAKEST_PX = 1, 2, 3  # places of these measures among those along the outline
+EDGE_WIDTH_PX = 4.0  # of what edge energy shows of an edge, across it
 UNSUPPORTED = 0.5  # support below this: the image hardly shows the shape
 TOLERATED_PX = 0.4
+LEAST_PX = 4.0  # a piece shorter than this is judged with others
 LEAST_SIDE_PX = 8.0
 LEAST_PIECE_PX = 24.0
 LEAST_SCATTER_PX = 16.0
@@ -59,9 +62,11 @@ class Measures:
     Attributes:
         agreement: Share of the image's structure that the program predicts, 0 to 1.
         coverage: Share of the image's edge energy that lies along the program's outline.
-        patch_px: Largest unexplained patch of edges, as px of ordinary outline.
+        patch_px: Largest unexplained patch of edges, as px of outline.
+        missing_px: All unexplained edges, as px of outline.
         blot: Largest difference from the prediction, over its own spread.
         support: Mean support of the outline's pieces, by length, 0 to 1.
+        false_px: px of outline that nothing in the image supports, short pieces taken together.
         weakest_shape: Support of the weakest shape.
         weakest_px: Most px of one piece's outline that nothing in the image supports.
         offset_px: Root mean square offset of the sides of shapes.
@@ -80,8 +85,10 @@ class Measures:
     agreement: float
     coverage: float
     patch_px: float
+    missing_px: float
     blot: float
     support: float
+    false_px: float
     weakest_shape: float
     weakest_px: float
     offset_px: float
@@ -137,14 +144,17 @@ def measure(
     smooth, mean = _flattened(smoothed(grey), outline)
     predicted = mean.astype(np.float32)[outline.bins]
     contrast = max(float(predicted.std()), 1e-6)
-    coverage, patches = _explained(smooth, noise, outline)
+    coverage, missing_px, patch_px, patches = _explained(smooth, noise, outline)
     bodies = _bodies(smooth, outline, mean[:BINS], noise)
-    pieces = profiles_of_pieces(smooth, outline)
-    fits, weak, displaced, edge_px = _along(pieces, mean[:BINS], bodies)
+    every = profiles_of_pieces(smooth, outline, least_px=0.5)
+    long = every.length_px >= LEAST_PX
+    fits, weak, displaced, edge_px = _along(every.part(long), mean[:BINS], bodies)
+    _add_short(fits, every.part(~long), mean[:BINS])
     values = [
         _agreement(smooth, predicted, noise),
         coverage,
-        min(patches[0].length_px, LARGEST_PATCH_PX) if patches else 0.0,
+        min(patch_px, LARGEST_PATCH_PX),
+        missing_px,
         float(np.abs(_boxed(smooth - predicted)).max()) / contrast,
         *fits,
         _gap_px(grey, program, outline, convention),
@@ -160,7 +170,7 @@ def _along(
 ) -> tuple[list[float], tuple[tuple[int, float], ...], int, float]:
     """Measures from `support` to `rough_px`; the suspects among shapes."""
     if not pieces.length_px.size:  # nothing long enough to be judged is not supported
-        return [0.0] * 11, (), -1, 0.0
+        return [0.0] * 12, (), -1, 0.0
     sides = joined(pieces, _side_names(pieces))
     expected = _expected(sides, mean)
     one, whole = match(pieces, expected), match(sides, expected)
@@ -180,6 +190,7 @@ def _along(
     at = long[np.argmax(np.abs(off) / np.hypot(error, TOLERATED_PX))] if long.size else -1
     fits = [
         float(np.average(support, weights=length)),
+        float(((1 - support) * length).sum()),
         float(by_shape[weakest]) if np.isfinite(by_shape[weakest]) else 0.0,
         float(((1 - support) * length).max()),
         float(np.sqrt(np.average(whole.offset_px**2, weights=sides.length_px))),
@@ -254,6 +265,20 @@ def _opposite(
     # roughness moves close edges together: it widens more than it displaces
     moved = _worst((first - second) / 2, np.sqrt(spread / 2 / shorter))
     return moved, _worst((first + second) / 2, np.sqrt(spread / shorter))
+
+
+def _add_short(fits: list[float], short: Pieces, mean: Profile) -> None:
+    """Judge the pieces too short to be judged alone together, as if they were one shape."""
+    length = float(short.length_px.sum())
+    if length < LEAST_PIECE_PX:
+        return
+    together = joined(short, short.side)
+    found = match(together, np.repeat(mean[None], len(SIDES), axis=0))
+    support = np.minimum(found.support, 1) * found.likeness
+    share = float(np.average(support, weights=together.length_px))
+    fits[FALSE] += (1 - share) * length
+    fits[WEAKEST] = min(fits[WEAKEST], share)
+    fits[WEAKEST_PX] = max(fits[WEAKEST_PX], (1 - share) * length)
 
 
 def _bodies(
@@ -366,29 +391,34 @@ def edge_energy(smooth: Map, noise: float) -> Map:
     return np.asarray(energy, np.float32)
 
 
-def _explained(smooth: Map, noise: float, outline: Outline) -> tuple[float, tuple[Patch, ...]]:
-    """Share of edge energy along the outline; unexplained patches, largest first."""
+def _explained(
+    smooth: Map, noise: float, outline: Outline
+) -> tuple[float, float, float, tuple[Patch, ...]]:
+    """Share of edge energy along the outline; px of unexplained edges, in all and of patches.
+
+    How much energy makes a px of edge is a matter of the image alone.
+    """
     import cv2
 
     energy = edge_energy(smooth, noise)
     total = float(energy.sum())
     if total == 0:
-        return 0.0, ()
+        return 0.0, 0.0, 0.0, ()
     far = np.abs(outline.distance_px) > EXPLAINED_WITHIN_PX
-    far &= outline.bins < BINS
+    far &= (outline.bins < BINS) & (energy > 0)
+    per_px = total / np.count_nonzero(energy) * EDGE_WIDTH_PX
     left = np.where(far, energy, np.float32(0))
-    unexplained = float(left.sum())
-    share = 1 - unexplained / total
-    per_px = max((total - unexplained), 1e-9) / max(length_of(outline), 1.0)
-    if unexplained == 0:
-        return share, ()
-    near = cv2.dilate((left > 0).astype(np.uint8), np.ones((3, 3), np.uint8))
+    missing_px = float(left.sum()) / per_px
+    share = 1 - float(left.sum()) / total
+    if missing_px == 0:
+        return share, 0.0, 0.0, ()
+    near = cv2.dilate(far.astype(np.uint8), np.ones((3, 3), np.uint8))
     _, names, boxes, _ = cv2.connectedComponentsWithStats(near)
-    sizes = np.bincount(names.ravel(), left.ravel()) / per_px
-    sizes[0] = 0
-    largest = np.argsort(-sizes, kind="stable")[:MOST_PATCHES]
-    found = [(*boxes[k, :4].tolist(), float(sizes[k])) for k in largest.tolist() if sizes[k] > 0]
-    return share, tuple(Patch(x, y, x + w, y + h, size) for x, y, w, h, size in found)
+    sizes = np.bincount(names.ravel(), left.ravel(), len(boxes)) / per_px
+    order = np.argsort(-sizes, kind="stable")[:MOST_PATCHES].tolist()
+    found = [(*boxes[k, :4].tolist(), float(sizes[k])) for k in order if sizes[k] > 0]
+    largest = tuple(Patch(x, y, x + w, y + h, length) for x, y, w, h, length in found)
+    return share, missing_px, float(sizes.max()), largest
 
 
 def length_of(outline: Outline) -> float:

@@ -1,9 +1,12 @@
 """How well a program agrees with the image it was read from; no truth is needed.
 
-Only pixels are asked: nothing of the solver or of its segmenter is used. `edge_profiles` says what
-the image shows along the program's outline, `agreement` makes a few numbers of it, `confidence` one
-of those. A large image is checked in regions of about 256 px, and its score is theirs, weighted by
-their edges: the same layout on a larger frame is as credible, and the worst region is named.
+Only pixels are asked, nothing of the segmenter. One measure, how far all edges together lie from
+the edge convention, asks the metrology's edge model, and so does the solver for half of that
+distance: there the check is no second witness of the solver's own programs. `edge_profiles` says
+what the image shows along the program's outline, `agreement` makes a few numbers of it,
+`confidence` one of those. A large image is checked in regions of about 256 px, and its score is
+theirs, weighted by their edges: the same layout on a larger frame is as credible, and the worst
+region is named.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,6 +18,7 @@ import numpy as np
 
 from fabsight import images
 from fabsight.netdsl.agreement import (
+    EDGE_WIDTH_PX,
     Patch,
     Suspects,
     edge_energy,
@@ -35,11 +39,10 @@ OFF_AXIS_DEG = 10.0
 VIA_MARGIN_PX = 4.0
 OBLIQUE_SHARE = 0.1  # rough and rounded straight edges have less
 WELL_EXPLAINED = 0.97  # share of edges beyond which none is looked for that may be oblique
-LEAST_PATCH_PX = 4.0
+LEAST_PATCH_PX = 12.0  # noise and roughness leave smaller ones
 TELLING_PX = 1.0  # an edge less far off is no worst shape
 MOST_NAMED = 8
 MOST_MARKED = 200
-EDGE_WIDTH_PX = 4.0  # of what edge energy shows
 
 
 @dataclass(frozen=True)

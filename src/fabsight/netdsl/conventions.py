@@ -3,12 +3,14 @@
 Everything here rests on the metrology's edge model: a layout's drawn widths are its measured CDs.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
 
+from fabsight.images import is_binary
 from fabsight.netdsl.edge_model import Convention
 from fabsight.netdsl.growing import grown
 from fabsight.netdsl.metrology import (
@@ -20,11 +22,11 @@ from fabsight.netdsl.metrology import (
     scene_of,
 )
 from fabsight.netdsl.profiles import Grey, Scene, edges_of, legs_of, thinned
-from fabsight.netdsl.roughness import mean_error
 from fabsight.netdsl.shapes import Program
 
 CLEARLY_PX = 0.3  # what is less far off stays: the program's own place is as good
 TRUST = 0.5  # in the edge model's place against the front end's
+FAR_PX = 1.5  # an edge this far from the others is wrong
 MOST_LEGS = 12  # whose edges tell how far a layout is from a convention
 MOST_ROWS = 512  # of those edges
 CLEARLY_SE = 3.0  # ... and so does what is off by fewer of its standard errors
@@ -47,20 +49,26 @@ NO_GAP = Gap(0.0, float("inf"))
 
 
 def gap(sides: Sequence[Float64[np.ndarray, "..."] | None]) -> Gap:
-    """The mean displacement of edges, each weighted by its rows; infinitely unsure without any."""
-    rows = [side for side in sides if side is not None]
-    parts = [(mean_of(side), mean_error(side), int(np.isfinite(side).sum())) for side in rows]
-    means, errors, counts = np.array([p for p in parts if np.isfinite(p[0])]).reshape(-1, 3).T
+    """The mean displacement of edges, each weighted by its rows; infinitely unsure without any.
+
+    Edges that are far from the median of all are left out: they are wrong, not the convention. The
+    error is that of the scatter between edges.
+    """
+    found = [(mean_of(side), np.isfinite(side).sum()) for side in sides if side is not None]
+    means, counts = np.array([pair for pair in found if np.isfinite(pair[0])]).reshape(-1, 2).T
     if not len(counts):
         return NO_GAP
-    weight = counts / counts.sum()
-    return Gap(float(weight @ means), float(np.sqrt((weight**2) @ (errors**2))))
+    usual = np.abs(means - np.median(means)) <= FAR_PX
+    means, weight = means[usual], counts[usual] / counts[usual].sum()
+    mean = float(weight @ means)
+    error = float(np.sqrt((weight**2) @ (means - mean) ** 2)) if len(means) > 1 else math.inf
+    return Gap(mean, error)
 
 
 def sampled_gap(program: Program, scene: Scene, convention: Convention = "mid") -> Gap:
     """The gap on a sample of a layout's straight edges: tells a bias, not where one edge is."""
     legs = legs_of(program)
-    edges = edges_of(legs[:: max(len(legs) // MOST_LEGS, 1)], scene)
+    edges = edges_of(legs[:: -(-len(legs) // MOST_LEGS) or 1], scene)
     return gap(displacements(thinned(edges, MOST_ROWS), convention)) if edges else NO_GAP
 
 
@@ -70,6 +78,8 @@ def drawn_by(grey: Grey, program: Program, convention: Convention) -> Program:
     Mid-sidewall is taken half way between where the front end and where the edge model have it:
     neither is better than the other on simulated images, and they err differently.
     """
+    if is_binary(grey):
+        return program
     mid = sampled_gap(program, scene_of(grey, program))
     wires, vias = outward(grey, program, convention)
     return grown(program, TRUST * mid.px + wires, vias)
@@ -78,9 +88,10 @@ def drawn_by(grey: Grey, program: Program, convention: Convention) -> Program:
 def outward(grey: Grey, program: Program, convention: Convention) -> tuple[float, float]:
     """How far outside of mid-sidewall a convention puts the edges of wires, and of vias; px.
 
-    Both places are found on the same profiles: what the image leaves unsure of one drops out.
+    Both places are found on the same profiles: what the image leaves unsure of one drops out. On a
+    mask the conventions are one.
     """
-    if convention == "mid":
+    if convention == "mid" or is_binary(grey):
         return 0.0, 0.0
     mid, other = (measure_parts(grey, program, each) for each in ("mid", convention))
     wires = gap(sides_of(other[0])).px - gap(sides_of(mid[0])).px

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Bool, Float, Float32, Int
 
 from fabsight.netdsl.language import Program, Via
 from fabsight.netdsl.normal import bounds
@@ -210,6 +210,10 @@ class Pieces:
     shape: Int[np.ndarray, " pieces"]
     name: Int[np.ndarray, " pieces"]
     length_px: Float[np.ndarray, " pieces"]
+
+    def part(self, which: Bool[np.ndarray, " pieces"]) -> "Pieces":
+        """Some of the pieces."""
+        return Pieces(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
 
 
 def profiles_of_pieces(grey: Map, outline: Outline, least_px: float = 4.0) -> Pieces:

@@ -47,13 +47,18 @@ def _grown_wire(wire: Wire, by: float, size: tuple[int, int]) -> Wire:
     """A wire wider by `by` px on each side, and longer by as much at each end on the canvas."""
     start, end = (_grown_cap(cap, by) for cap in (wire.start, wire.end))
     first, last = wire.runs[0], wire.runs[-1]
-    back = by / max(first.length, 1e-9) if _inside((wire.x, wire.y), size) else 0.0
-    ahead = by / max(last.length, 1e-9) if _inside(wire.tip, size) else 0.0
+    back = _share(by, first.length) if _inside((wire.x, wire.y), size) else 0.0
+    ahead = _share(by, last.length) if _inside(wire.tip, size) else 0.0
     origin = wire.x - first.dx * back, wire.y - first.dy * back
     runs = list(wire.runs)
     runs[0] = replace(first, dx=first.dx * (1 + back), dy=first.dy * (1 + back))
     runs[-1] = replace(runs[-1], dx=runs[-1].dx + last.dx * ahead, dy=runs[-1].dy + last.dy * ahead)
     return Wire(*origin, max(wire.width + 2 * by, LEAST_PX), start, end, tuple(runs))
+
+
+def _share(by: float, length: float) -> float:
+    """How much of its length a run grows by; what shrinks keeps a tenth."""
+    return max(by / max(length, 1e-9), -0.45)
 
 
 def _inside(place: tuple[float, float], size: tuple[int, int]) -> bool:

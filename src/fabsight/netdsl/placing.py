@@ -5,7 +5,7 @@ metal have them; nothing is added or taken away.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,14 +15,17 @@ from fabsight.netdsl.canonical import canonical
 from fabsight.netdsl.conventions import CLEARLY_PX, Gap, gap, sides_of
 from fabsight.netdsl.frontends import Evidence, Share
 from fabsight.netdsl.growing import LEAST_PX, grown
-from fabsight.netdsl.metrology import MeasuredLeg, Rows, mean_of, scene_of
+from fabsight.netdsl.metrology import MOST_MEASURED, MeasuredLeg, Rows, mean_of, scene_of
 from fabsight.netdsl.profiles import Edge, edge_of_end, edges_of, ends_of, legs_of
 from fabsight.netdsl.regular import on_grids
 from fabsight.netdsl.rendering import paint, pick
 from fabsight.netdsl.roughness import mean_error
-from fabsight.netdsl.shapes import Cap, Program, Run, Shape, Via, Wire, expand, is_strict
+from fabsight.netdsl.shapes import Cap, Program, Run, Via, Wire, expand, is_strict
 
 SEARCH_PX = 5.0
+OVERHANG_PX = 2.0  # metal this close to a via's rim is taken for its own
+BURIED_SHARE = 0.7  # of the square about a via in metal
+COMMON_PX = 0.6  # what a whole layout may be off by: front ends err that much themselves
 PASSES = 2  # an edge far off brings others into view
 
 
@@ -31,8 +34,9 @@ def placed(
 ) -> Program:
     """The program with every number that is clearly off moved to where the image has the edge.
 
-    Edges are looked for within 5 px. Polygons and oblique runs only move with the layout's common
-    gap. Without anything clearly off the program itself is returned.
+    Edges are looked for within 5 px. Polygons, wires with oblique runs and vias that overhang metal
+    only move with the layout's common gap. Without anything clearly off, or with more runs than
+    are measured, the program itself is returned.
 
     Args:
         evidence: What a front end says about the image, on the program's canvas.
@@ -54,6 +58,8 @@ def placed(
 def _moved(evidence: Evidence, program: Program, outward_px: tuple[float, float]) -> Program:
     scene = scene_of(evidence.share, program)
     legs, ends = legs_of(program), ends_of(program)
+    if len(legs) > MOST_MEASURED:
+        return program
     sides = {(edge.leg, edge.facing): _rows(edge) + outward_px[0] for edge in edges_of(legs, scene)}
     measured = [
         MeasuredLeg(
@@ -64,31 +70,47 @@ def _moved(evidence: Evidence, program: Program, outward_px: tuple[float, float]
         for k, leg in enumerate(legs)
     ]
     common = gap(sides_of(measured))
-    by = common.px if common.clear else 0.0
+    by = common.px if common.clear and abs(common.px) > COMMON_PX else 0.0
     grew = grown(program, by)
     off = {
         (end.wire, end.last): _clear(_rows(edge) + outward_px[0], by)
         for k, end in enumerate(ends)
         if (edge := edge_of_end(k, end, scene)) is not None
     }
-    metal = pick(program.shapes, "metal")
-    holes = evidence.share if evidence.via is None else np.minimum(evidence.via, evidence.share)
+    own: dict[int, list[MeasuredLeg]] = {}
+    for leg in measured:
+        own.setdefault(leg.leg.wire, []).append(leg)
+    vias = _seen_vias(evidence, program)
     shapes, wire = list(grew.shapes), -1
     for k, shape in enumerate(shapes):
         if isinstance(shape, Wire):
             wire += 1
-            own = [leg for leg in measured if leg.leg.wire == wire]
             both = off.get((wire, False), 0.0), off.get((wire, True), 0.0)
-            shapes[k] = _wire(shape, own, both, by)
+            shapes[k] = _wire(shape, own.get(wire, []), both, by)
         elif isinstance(shape, Via):
-            inside = evidence.via is not None and buried(shape, metal)
-            shapes[k] = _via(shape, holes if inside else evidence.share, outward_px[1])
+            seen = vias(shape)
+            shapes[k] = shape if seen is None else _via(shape, seen, outward_px[1])
     return program if tuple(shapes) == program.shapes else replace(program, commands=tuple(shapes))
 
 
-def buried(via: Via, metal: Sequence[Shape]) -> bool:
-    """Whether a via's centre lies in metal."""
-    return bool(paint(metal, 1, 1, origin=(via.x - 0.5, via.y - 0.5)).any())
+def _seen_vias(evidence: Evidence, program: Program) -> Callable[[Via], Share | None]:
+    """Where a via of the program is looked for: shares of via in metal, shares of metal outside.
+
+    None for one that overhangs metal: its rim is not its own.
+    """
+    height, width = evidence.share.shape
+    metal = paint(pick(program.shapes, "metal"), width, height) > 0
+    holes = None if evidence.via is None else np.minimum(evidence.via, evidence.share)
+
+    def seen(via: Via) -> Share | None:
+        reach = via.r + OVERHANG_PX
+        rows, columns = (slice(max(int(c - reach), 0), int(c + reach) + 1) for c in (via.y, via.x))
+        around = metal[rows, columns]
+        if not around.any():
+            return evidence.share
+        return holes if around.size and around.mean() > BURIED_SHARE else None
+
+    return seen
 
 
 def _rows(edge: Edge) -> Rows:
@@ -131,9 +153,11 @@ def _wire(wire: Wire, legs: Sequence[MeasuredLeg], ends: tuple[float, float], by
             corners[corner][0] += sign * ends[end] * np.sign(run.dx)
             corners[corner][1] += sign * ends[end] * np.sign(run.dy)
             still = False
-    if still:
+    if still or any(run.axis == "D" for run in wire.runs):
         return wire
-    return _rebuilt(wire, width, corners)
+    moved = _rebuilt(wire, width, corners)
+    turned = [a.dx * b.dx + a.dy * b.dy <= 0 for a, b in zip(moved.runs, wire.runs, strict=True)]
+    return wire if any(turned) else moved
 
 
 def _aside(leg: MeasuredLeg, by: float, wider: float) -> float:

@@ -224,9 +224,11 @@ def _edge(
 
 def _shrunk(rows: Bool[np.ndarray, " rows"]) -> Bool[np.ndarray, " rows"]:
     """Rows whose neighbours within GUARD_PX hold too; beyond the ends counts as holding."""
-    padded = np.pad(rows, GUARD_PX, constant_values=True)
-    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * GUARD_PX + 1)
-    return np.asarray(around.all(axis=1))
+    kept = rows.copy()
+    for by in range(1, GUARD_PX + 1):
+        kept[by:] &= rows[:-by]
+        kept[:-by] &= rows[by:]
+    return kept
 
 
 def match(

@@ -9,13 +9,14 @@ from fabsight.images import grey, is_binary
 from fabsight.netdsl.arrays import fold_arrays
 from fabsight.netdsl.canonical import canonical
 from fabsight.netdsl.checking import verify
+from fabsight.netdsl.confidence import FAULTLESS
 from fabsight.netdsl.conventions import drawn_by, outward
 from fabsight.netdsl.fitting import Fit, Share, fit, pieces
 from fabsight.netdsl.frontends import Evidence, evidence
 from fabsight.netdsl.language import Program, Via, expand, write
-from fabsight.netdsl.placing import buried, placed
+from fabsight.netdsl.placing import placed
 from fabsight.netdsl.regular import on_grids
-from fabsight.netdsl.rendering import pick
+from fabsight.netdsl.rendering import paint, pick
 from fabsight.netdsl.settings import LayoutSettings
 from fabsight.task import Question
 
@@ -39,12 +40,12 @@ def layout_of(question: Question[LayoutSettings]) -> Program:
     wanted = Fit(price=settings.price, bulge=bulge, extended=settings.extended)
     program = fit(found.share, wanted)
     if found.via is not None:
-        metal = pick(program.shapes, "metal")
-        vias = [via for via in vias_in(np.minimum(found.via, found.share)) if buried(via, metal)]
+        height, width = found.share.shape
+        metal = paint(pick(program.shapes, "metal"), width, height)
+        inner = vias_in(np.minimum(found.via, found.share))
+        vias = [via for via in inner if metal[int(via.y), int(via.x)]]
         program = replace(program, commands=(*program.commands, *vias))
-    program = placed(found, program)
-    if rough:
-        program = drawn_by(image, program, settings.edge)
+    program = drawn_by(image, program, settings.edge) if rough else placed(found, program)
     tidy = canonical(on_grids(program))
     return expand(tidy) if settings.strict_l2 else fold_arrays(tidy)
 
@@ -77,12 +78,14 @@ def refine(question: Question[LayoutSettings], program: Program) -> Program:
     """The program with what is clearly off moved to where the image shows it.
 
     Only numbers change, each by at most a few px: shapes a proposal lacks are not its merit. The
-    program itself is returned where nothing is clearly off, or moving it would verify lower.
+    program itself is returned where nothing is clearly off, where moving it does not verify higher,
+    and where the check has nothing to object to already.
     """
     image = grey(question.images[0])
     if image.shape != (program.height, program.width) or not program.commands:
         return program
-    moved = placed(seen(question), program, outward(image, program, question.context.edge))
-    if moved is program or verify(question, moved).score < verify(question, program).score:
+    before = verify(question, program).score
+    if before >= FAULTLESS:
         return program
-    return moved
+    moved = placed(seen(question), program, outward(image, program, question.context.edge))
+    return moved if verify(question, moved).score > before else program
