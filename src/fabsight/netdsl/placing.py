@@ -26,11 +26,13 @@ SEARCH_PX = 5.0
 OVERHANG_PX = 2.0  # metal this close to a via's rim is taken for its own
 BURIED_SHARE = 0.7  # of the square about a via in metal
 COMMON_PX = 0.6  # what a whole layout may be off by: front ends err that much themselves
-PASSES = 2  # an edge far off brings others into view
 
 
 def placed(
-    evidence: Evidence, program: Program, outward_px: tuple[float, float] = (0.0, 0.0)
+    evidence: Evidence,
+    program: Program,
+    outward_px: tuple[float, float] = (0.0, 0.0),
+    passes: int = 2,
 ) -> Program:
     """The program with every number that is clearly off moved to where the image has the edge.
 
@@ -42,9 +44,10 @@ def placed(
         evidence: What a front end says about the image, on the program's canvas.
         program: The proposal.
         outward_px: How far outside of mid-sidewall the convention puts edges of wires, of vias.
+        passes: How often; an edge far off brings others into view.
     """
     found = program
-    for _ in range(PASSES):
+    for _ in range(passes):
         moved = _moved(evidence, found, outward_px)
         if moved is found:
             break

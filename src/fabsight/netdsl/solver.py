@@ -45,7 +45,9 @@ def layout_of(question: Question[LayoutSettings]) -> Program:
         inner = vias_in(np.minimum(found.via, found.share))
         vias = [via for via in inner if metal[int(via.y), int(via.x)]]
         program = replace(program, commands=(*program.commands, *vias))
-    program = drawn_by(image, program, settings.edge) if rough else placed(found, program)
+    program = placed(found, program, passes=1)
+    if rough:
+        program = drawn_by(image, program, settings.edge)
     tidy = canonical(on_grids(program))
     return expand(tidy) if settings.strict_l2 else fold_arrays(tidy)
 
