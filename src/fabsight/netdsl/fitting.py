@@ -297,7 +297,7 @@ def _is_bulge(k: int, shapes: list[Shape]) -> bool:
 
 
 def _runs_along(one: Wire, other: Wire) -> bool:
-    """Whether the straight `one` lies between the ends of the straight `other`, and about on it."""
+    """Whether the straight `one` lies on the straight `other`, away from its ends: no dogbone."""
     if one is other or len(other.runs) != 1 or one.runs[0].axis != other.runs[0].axis:
         return False
     upright = one.runs[0].axis == "V"
@@ -309,7 +309,7 @@ def _runs_along(one: Wire, other: Wire) -> bool:
         begin, step = (wire.y, wire.runs[0].dy) if upright else (wire.x, wire.runs[0].dx)
         spans.append(sorted((begin, begin + step)))
     (low, high), (first, last) = spans
-    return high - low < last - first and low >= first - BULGE_PX and high <= last + BULGE_PX
+    return low > first + BULGE_PX and high < last - BULGE_PX
 
 
 def _as_via(piece: Piece) -> Via | None:
