@@ -405,6 +405,11 @@ def test_nothing_and_twice_the_same_are_refused(tmp_path):
         run([], STEPS, tmp_path)
     with pytest.raises(FabsightError, match="n0 is there twice"):
         run(numbers(1) * 2, STEPS, tmp_path)
+    many = [Item(f"n{k}", k) for k in range(20_000)]
+    begin = time.process_time()
+    with pytest.raises(FabsightError, match="n19999 is there twice"):
+        run([*many, many[-1]], STEPS, tmp_path)
+    assert time.process_time() - begin < 1.0
 
 
 def test_work_that_cannot_reach_a_worker_is_refused():

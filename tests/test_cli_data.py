@@ -103,6 +103,23 @@ def partly_broken(fabsight_, tmp_path):
     return folder
 
 
+def test_pictures_of_an_earlier_evaluation_are_removed(fabsight_, tmp_path):
+    data, out = tmp_path / "d", tmp_path / "run"
+    fabsight_("synthesize", "bar", "-n", 3, "--out", data)
+    assert fabsight_("evaluate", "bar", data, "--out", out)[0] == 0
+    stale = [out / "worst" / name for name in ("000017-input.png", "000017-overlay.png")]
+    kept = out / "worst" / "of mine.png"
+    for path in (*stale, kept):
+        path.write_bytes(b"")
+    assert fabsight_("evaluate", "bar", data, "--out", out)[0] == 0
+    assert kept.exists()
+    assert not any(path.exists() for path in stale)
+    rows = objects((out / "rows.jsonl").read_text())
+    shown = {out / name for row in rows for name in row.get("files", {}).values()}
+    assert shown
+    assert set(kept.parent.iterdir()) == {*shown, kept}
+
+
 def test_evaluate_grades_what_can_be_read_and_names_the_rest(fabsight_, partly_broken, tmp_path):
     arguments = ("evaluate", "bar", partly_broken, "--out", tmp_path / "run", "--json")
     code, out, err = fabsight_(*arguments)

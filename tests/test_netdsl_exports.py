@@ -26,10 +26,13 @@ from fabsight.netdsl.language import (
     straight,
     write,
 )
+from fabsight.netdsl.metrology import measure
 from fabsight.netdsl.rendering import coverage, render
 from fabsight.netdsl.settings import LayoutSettings
-from fabsight.netdsl.svg import read_svg, svg_text
-from fabsight.task import AnswerError, FabsightError, Image, Question
+from fabsight.netdsl.svg import svg_text
+from fabsight.netdsl.svg_reading import read_svg
+from fabsight.netdsl.variants import variants
+from fabsight.task import AnswerError, FabsightError, Image, Question, Wish
 
 gdstk = pytest.importorskip("gdstk")
 
@@ -355,6 +358,7 @@ def test_svg_shapes_that_were_moved_are_read_where_they_are(tmp_path: Path) -> N
 
 
 SVG = '<svg viewBox="0 0 64 64">'
+RING = "M10 10L50 10L50 50L10 50ZM20 20L20 40L40 40L40 20Z"  # the hole runs the other way round
 
 
 @pytest.mark.parametrize(
@@ -371,6 +375,19 @@ SVG = '<svg viewBox="0 0 64 64">'
         (f"{SVG}<rect x='a'/></svg>", "<rect>: could not convert"),
         (f"{SVG}<circle r='nan'/></svg>", "<circle>: "),
         (f'<!DOCTYPE a [<!ENTITY b "c">]>{SVG}</svg>', "a document type is not read"),
+        (f"{SVG}\n<g style='transform: scale(2)'/></svg>", "line 2: <g> has a transform: apply it"),
+        (f"{SVG}<path clip-path='url(#a)'/></svg>", "<path> has a clip-path: cut the shapes"),
+        (f"{SVG}<rect width='9' height='9' rx='3'/></svg>", "<rect> has rounded corners"),
+        (f"{SVG}<rect width='9' height='9' style='ry:1px'/></svg>", "rounded corners .ry."),
+        (f"{SVG}<rect width='9' height='9' style='x:5px'/></svg>", "has x in its style"),
+        (f"{SVG}<rect width='-9' height='9'/></svg>", "its size -9 is below 0"),
+        (
+            f"{SVG}<g stroke='#000'><path d='M1 1L9 1' fill='none'/></g></svg>",
+            "a stroke and no fill",
+        ),
+        (f"{SVG}<path fill-rule='evenodd' d='{RING}'/></svg>", "a path with holes is not read"),
+        (f"{SVG}<path d='{RING}'/></svg>", "a path with holes is not read"),
+        (f"{SVG}<path d='M9 0L12 9L0 3L18 3L3 9Z'/></svg>", "a line that crosses itself"),
     ],
 )
 def test_svg_errors_name_line_and_reason(tmp_path: Path, body: str, message: str) -> None:
@@ -386,6 +403,92 @@ def test_svg_paths_of_other_programs(tmp_path: Path) -> None:
     (tmp_path / "a.svg").write_text(f"{SVG}{body}</g></svg>")
     expected = "POLY 10 10 30 10 30 15 10 15\nPOLY 40 40 50 40 50 50\nPOLY 1 1 9 1 9 9"
     assert read_svg(tmp_path / "a.svg").answer == canonical(parse(f"CANVAS 64 64\n{expected}"))
+
+
+def test_a_canvas_of_too_large_an_area_says_what_to_give(tmp_path: Path) -> None:
+    library = gdstk.Library(unit=1e-6, precision=1e-9)
+    library.new_cell("A").add(gdstk.rectangle((0, 0), (30, 30), layer=1))
+    library.write_gds(tmp_path / "a.gds")
+    says = "30000 x 30000 px, at most 65536 a side and 400000000 in all: give a larger nm_per_px"
+    with pytest.raises(FabsightError, match=says):
+        IMPORTS["gds"](tmp_path / "a.gds", LayoutSettings(nm_per_px=1.0))
+
+
+def test_what_svg_hides_is_left_out_and_named(tmp_path: Path) -> None:
+    hidden = (
+        *("display='none'", "style='display:none'", "visibility='hidden'", "opacity='0'"),
+        *("fill='none'", "style='fill: transparent'", "fill-opacity='0'"),
+    )
+    shown = "<g visibility='hidden'><circle cx='9' cy='9' r='3' visibility='visible'/></g>"
+    lines = [SVG, shown, *(f"<circle cx='40' cy='40' r='5' {how}/>" for how in hidden)]
+    lines += ["<g display='none'>", "<rect width='9' height='9'/>", "</g>", "</svg>"]
+    (tmp_path / "a.svg").write_text("\n".join(lines))
+    found = read_svg(tmp_path / "a.svg")
+    assert found.answer == parse("CANVAS 64 64\nVIA 9 9 3")
+    assert found.warnings == ("what is hidden is left out: <circle> in line 3 and 7 more",)
+
+
+def test_strokes_and_style_sheets_are_named_when_they_are_not_read(tmp_path: Path) -> None:
+    body = "<style>rect {fill: none}</style><g style='stroke:#000'><circle cx='9' cy='9' r='3'/>"
+    (tmp_path / "a.svg").write_text(f"{SVG}{body}</g></svg>")
+    found = read_svg(tmp_path / "a.svg")
+    assert found.answer == parse("CANVAS 64 64\nVIA 9 9 3")
+    assert found.warnings == (
+        "style sheets are not read, only style attributes: <style> in line 1",
+        "strokes are not read, only fills: <circle> in line 1",
+    )
+
+
+@pytest.mark.parametrize("rule", ["nonzero", "evenodd"])
+def test_subpaths_beside_one_another_are_shapes_of_their_own(tmp_path: Path, rule: str) -> None:
+    d = "M1 1H9V9H1ZM9 1V9H20V1ZM1 9H20V12H1Z"  # they touch, and run different ways round
+    (tmp_path / "a.svg").write_text(f"{SVG}<path fill-rule='{rule}' d='{d}'/></svg>")
+    mask = render(read_svg(tmp_path / "a.svg").answer)
+    assert mask[1:12, 1:20].all()
+    assert mask.sum() == 11 * 19
+
+
+MIXED = "CANVAS 64 64\nARRAY 2 1 20 0 { WIRE 5 10 4 0 0 0 0 H 12 VIA 11 10 1.5 }"
+
+
+def test_an_array_of_metal_and_vias_is_read_as_it_was_written(tmp_path: Path) -> None:
+    (tmp_path / "a.svg").write_text(svg_text(parse(MIXED)))
+    assert read_svg(tmp_path / "a.svg").answer == canonical(parse(MIXED))
+
+
+def test_metal_of_an_array_that_was_moved_or_deleted_does_not_come_back(tmp_path: Path) -> None:
+    text, path = svg_text(parse(MIXED)), tmp_path / "a.svg"
+    vias = "VIA 11 10 1.5\nVIA 31 10 1.5"
+    moved_rects = text.replace('y="8"', 'y="40"')
+    deleted = "\n".join(line for line in text.splitlines() if "<rect" not in line)
+    wires = "WIRE 5 42 4 0 0 0 0 H 12\nWIRE 25 42 4 0 0 0 0 H 12\n"
+    for changed, metal in ((moved_rects, wires), (deleted, "")):
+        path.write_text(changed)
+        assert read_svg(path).answer == canonical(parse(f"CANVAS 64 64\n{metal}{vias}"))
+
+
+def test_a_copy_of_an_arrays_group_is_read_where_it_is(tmp_path: Path) -> None:
+    lines = svg_text(parse(MIXED)).splitlines()
+    first = next(k for k, line in enumerate(lines) if line.startswith('<g data-netdsl="ARRAY'))
+    copied = [line.replace('y="8"', 'y="40"') for line in lines[first : first + 4]]
+    (tmp_path / "a.svg").write_text("\n".join([*lines[:first], *copied, *lines[first:]]))
+    wires = "WIRE 5 42 4 0 0 0 0 H 12\nWIRE 25 42 4 0 0 0 0 H 12"
+    assert read_svg(tmp_path / "a.svg").answer == canonical(parse(f"{MIXED}\n{wires}"))
+
+
+def test_every_file_has_the_scale_of_the_measurements(tmp_path: Path) -> None:
+    program = parse("CANVAS 64 64\nWIRE 0 12 8 0 0 0 0 H 64")
+    image = Image(render(program) * np.uint8(255), 5.0, "TIFF tag")
+    for said, nm_per_px in ((2.0, 2.0), (0.0, 5.0)):
+        asked = Question((image,), "?", LayoutSettings(nm_per_px=said))
+        row = measure(asked, program)[0]
+        assert row["cd_nm"] == pytest.approx(row["cd_px"] * nm_per_px, abs=1e-3)
+        for kind in ("gds", "oas", "svg"):
+            path = tmp_path / f"a.{kind}"
+            EXPORTS[kind](asked, program, path)
+            assert IMPORTS[kind](path, LayoutSettings()).nm_per_px == nm_per_px
+        varied = variants(asked, program, Wish(0, (), "clean")).draw(0).question
+        assert varied.images[0].nm_per_px == nm_per_px
 
 
 def test_text_errors_keep_their_line(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from fabsight.netdsl.canonical import canonical
 from fabsight.netdsl.language import (
     MAX_CANVAS_PX,
     MAX_COMMANDS,
+    MAX_ERRORS,
     NO_CAP,
     Array,
     Cap,
@@ -402,6 +403,29 @@ def test_hostile_texts_are_recovered_in_linear_time() -> None:
         assert not program.commands
         assert errors
         assert time.process_time() - begin < 5.0
+
+
+def test_recovering_ends_after_a_hundred_bad_lines() -> None:
+    begin = time.process_time()
+    program, errors = parse_recover("CANVAS 64 64\nVIA 9 9 2\n" + "x\n" * 200_000 + "VIA 5 5 2")
+    assert time.process_time() - begin < 2.0
+    assert program.commands == (Via(9.0, 9.0, 2.0),)
+    assert [error.line for error in errors] == list(range(3, 3 + MAX_ERRORS))
+    assert all(error.__traceback__ is None and error.__context__ is None for error in errors)
+
+
+def test_strict_refuses_what_is_not_in_netdsl_l2_at_its_line() -> None:
+    strict = of_image(48, 64, strict_l2=True)
+    start = "CANVAS 64 48\nVIA 9 9 2\n"
+    for command, column, what in (
+        ("POLY 1 1 9 1 5 9", 1, "POLY"),
+        ("ARRAY 2 1 9 0 { VIA 9 9 2 WIRE 9 9 2 0 0 0 0 H 9 D 3 4 }", 27, "an oblique run .D."),
+    ):
+        says = f"line 3, column {column}: {what} is not in NetDSL-L2; leave out --strict-l2"
+        with pytest.raises(AnswerError, match=says) as caught:
+            TASK.parse(start + command, strict)
+        assert (caught.value.line, caught.value.column) == (3, column)
+        assert TASK.parse(start + command, of_image(48, 64)) == parse(start + command)
 
 
 def test_a_text_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,9 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fabsight.netdsl import metrology, roughness
+from fabsight.netdsl.beside import neighbours, under
 from fabsight.netdsl.edge_model import edge_positions
 from fabsight.netdsl.language import parse
-from fabsight.netdsl.profiles import FINE_PX, REACH_PX, SEARCH_PX, Profile
+from fabsight.netdsl.profiles import FINE_PX, REACH_PX, SEARCH_PX, Leg, Profile, legs_of
 from fabsight.netdsl.settings import LayoutSettings
 from fabsight.task import Image, Question
 
@@ -278,6 +279,81 @@ def test_time_of_a_picture():
         metrology.measure_parts(pixels, stripes())
         spent.append(time.process_time() - begin)
     assert min(spent) < 0.15
+
+
+# Runs beside one another
+
+
+def every_neighbour(legs, side):
+    """`neighbours` as its words say it: every run compared with every other."""
+    found = []
+    for leg in legs:
+        gaps = []
+        for index, other in enumerate(legs):
+            away = (other.middle - leg.middle) * side
+            shared = min(leg.span[1], other.span[1]) > max(leg.span[0], other.span[0])
+            if other.axis == leg.axis and away > 0 and shared:
+                gaps.append((away - (other.width + leg.width) / 2, index))
+        gap, nearest = min(gaps, default=(0, None))
+        found.append(nearest if gap > 0 else None)
+    return found
+
+
+def every_run_under(legs, x, y):
+    there = [k for k, leg in enumerate(legs) if leg.contains(x, y)]
+    return min(there, key=lambda k: abs(legs[k].across(x, y) - legs[k].middle), default=None)
+
+
+halves = st.integers(-60, 60).map(lambda n: n / 2)
+lengths = st.integers(1, 120).map(lambda n: n / 2)
+
+
+@st.composite
+def some_legs(draw):
+    found = []
+    for index in range(draw(st.integers(0, 40))):
+        axis, x, y = draw(st.sampled_from("HV")), draw(halves), draw(halves)
+        length = draw(lengths)
+        end = (x + length, y) if axis == "H" else (x, y + length)
+        found.append(Leg(index, 0, axis, x, y, *end, draw(lengths) / 4))
+    return found
+
+
+@given(some_legs(), st.lists(st.tuples(halves, halves), max_size=5))
+def test_runs_are_found_as_if_each_was_compared_with_each(legs, points):
+    for side in (-1, 1):
+        every = every_neighbour(legs, side)
+        assert neighbours(legs, side, len(legs)) == every
+        assert neighbours(legs, side, 3) == every[:3] + [None] * len(legs[3:])
+    assert under(legs, points) == [every_run_under(legs, *point) for point in points]
+
+
+@pytest.mark.parametrize("step", [(0, 0), (5, 0), (0, 5), (5, 5), (0.01, 0.01)])
+def test_twenty_thousand_runs_take_seconds(step):
+    """About 1 s, also where all of them or none of them lie beside one another."""
+    count = 20_000
+    legs = [Leg(k, 0, "H", k * step[0], k * step[1], k * step[0] + 4, 0, 3) for k in range(count)]
+    begin = time.process_time()
+    neighbours(legs, 1, count)
+    under(legs, [(leg.x0, leg.y0) for leg in legs])
+    assert time.process_time() - begin < 10.0
+
+
+def test_a_picture_of_many_wires_and_vias_is_measured_in_seconds():
+    side = 40
+    text = f"CANVAS {8 * side + 8} {8 * side + 8}\n" + "".join(
+        f"WIRE {8 * i + 1} {8 * j + 4} 3 0 0 0 0 H 5\nVIA {8 * i + 3} {8 * j + 4} 1\n"
+        for i in range(side)
+        for j in range(side)
+    )
+    program = parse(text)
+    blank = np.zeros((program.height, program.width), np.float32)
+    begin = time.process_time()
+    rows = metrology.measure(question_of(blank), program)
+    assert time.process_time() - begin < 5.0
+    assert [row["wire"] for row in rows[side**2 :]] == [
+        f"W{leg.wire}.0" for leg in legs_of(program)
+    ]
 
 
 # Edge model

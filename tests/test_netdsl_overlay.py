@@ -94,3 +94,9 @@ def test_a_scale_bar_needs_a_scale():
     by_user = overlay.draw(question_of(blank, 9.0, LayoutSettings(nm_per_px=3.0)), program)
     assert not np.array_equal(without, by_file)
     assert np.array_equal(by_file, by_user)  # what the user says overrides the file
+
+
+@pytest.mark.parametrize("room_nm", [999.9999999999999, 1000.0, 0.0999999999999999, 1.0, 2e-7])
+def test_a_scale_bar_fits_at_the_edge_of_a_decade(room_nm):
+    length_nm = overlay.bar_length_nm(room_nm, 1.0)
+    assert 0.4 * room_nm < length_nm <= room_nm

@@ -131,6 +131,18 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
     assert torch.equal(first.weight, again.weight)
 
 
+@pytest.mark.parametrize(
+    "state", [[1, 2], torch.zeros(3), 7, {"recipe": 1}, {"recipe": {}}, "damaged parts"]
+)
+def test_a_state_that_is_none_of_training_is_refused(tmp_path, state):
+    fit(net(), batches, loss, recipe(steps=20), tmp_path)
+    if state == "damaged parts":
+        state = torch.load(tmp_path / "state.pt", weights_only=True) | {"net": [], "random": 0}
+    torch.save(state, tmp_path / "state.pt")
+    with pytest.raises(FabsightError, match=r"state\.pt is "):
+        fit(net(), batches, loss, recipe(steps=20), tmp_path)
+
+
 def test_a_folder_of_another_recipe_or_a_damaged_one_is_refused(tmp_path):
     fit(net(), batches, loss, recipe(steps=20), tmp_path)
     with pytest.raises(FabsightError, match="another recipe: steps was 20, now 60; name"):

@@ -13,6 +13,7 @@ bytes after any number of kills and for any number of workers.
 import errno
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -182,7 +183,7 @@ def _purpose(items: Sequence[Item], settings: Mapping[str, Any]) -> Record:
     if not items:
         raise FabsightError("batch: there are no inputs")
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name, count in Counter(names).items() if count > 1)
         raise FabsightError(f"batch: {twice} is there twice; give each input once")
     return {
         "format": FORMAT,
@@ -196,9 +197,7 @@ def _claim(out: Path, purpose: Record) -> None:
     """Make the folder this batch's own, or refuse one that belongs to another."""
     path = out / PURPOSE
     if not path.exists():
-        if other := [
-            name for name in ("results.jsonl", "evaluation.json") if (out / name).exists()
-        ]:
+        if other := [name for name in OTHERS if (out / name).exists()]:
             raise FabsightError(
                 f"batch: {out} holds {other[0]} without {PURPOSE}, so it is of another making; "
                 "name another folder"

@@ -19,6 +19,7 @@ from fabsight.task import FabsightError
 
 BLOCK_BYTES = 4096
 LOCK = ".lock"
+MAX_TEXT_BYTES = 16_000_000  # of an answer
 FREE_BYTES = 64 * 2**20  # less than this is as good as full
 STRAY = re.compile(r"\.fabsight-\d+-[0-9a-f]{8}\.tmp")
 
@@ -152,14 +153,14 @@ def _flush_names(folder: Path) -> None:
         os.close(handle)
 
 
-def read_text(path: Path, most_bytes: int) -> str:
+def read_text(path: Path, most_bytes: int = MAX_TEXT_BYTES) -> str:
     r"""The text of a UTF-8 file, without a byte order mark, each line end as \n.
 
     Raises FabsightError where there is no such file, or it is larger than `most_bytes` or no text.
 
     >>> path = getfixture("tmp_path") / "a.txt"
     >>> _ = path.write_bytes(b"\xef\xbb\xbfone\r\ntwo")
-    >>> read_text(path, 99)
+    >>> read_text(path)
     'one\ntwo'
     """
     try:

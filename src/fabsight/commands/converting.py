@@ -14,7 +14,6 @@ from fabsight.files import read_text, replace_file
 from fabsight.task import AnswerError, FabsightError, Image, Imported, Question, Task
 
 TEXT = "txt"  # the answer in the task's own language, in every list of formats
-MAX_TEXT_BYTES = 16_000_000
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ def _imported(task: Task[Any, Any], context: Any, file: Path, extension: str) ->
     read = task.imports.get(extension) or task.imports.get(task.name)
     if read is not None:
         return read(file, context)
-    text = read_text(file, MAX_TEXT_BYTES)
+    text = read_text(file)
     return Imported(task.parse(text, Question((), task.prompt, context, str(file))))
 
 

@@ -20,6 +20,7 @@ from fabsight.task import AnswerError, Example, FabsightError, Task
 
 # The same examples, and what cannot be read of them, each time it is called.
 Examples = Callable[[], Iterable[Example[Any] | Unreadable]]
+PICTURES = "worst"  # folder in a run folder
 HEADS = ("metric", "better", "mean", "best", "95 % from", "to", "floor", "median", "p90")
 
 
@@ -135,7 +136,17 @@ def write_run(report: Report, task: Task[Any, Any], examples: Examples, out: Pat
             rows[index]["files"] = _pictures(task, example, report.rows[index], out, index)
     write_whole(out / "rows.jsonl", map(line, rows))
     write_whole(out / "evaluation.json", [json.dumps(totals, indent=1).encode()])
+    _clear_pictures(out, rows)
     return write_page(out)
+
+
+def _clear_pictures(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Remove the pictures that an earlier run left in the folder; other files stay."""
+    shown = {out / name for row in rows for name in row.get("files", {}).values()}
+    for name in ("input", "overlay"):
+        for path in (out / PICTURES).glob(f"{'[0-9]' * 6}-{name}.png"):
+            if path not in shown:
+                path.unlink()
 
 
 def _pictures(
@@ -147,13 +158,13 @@ def _pictures(
 
     if not example.question.images:
         return {}
-    (out / "worst").mkdir(exist_ok=True)
-    files = {"input": f"worst/{index:06d}-input.png"}
+    (out / PICTURES).mkdir(exist_ok=True)
+    files = {"input": f"{PICTURES}/{index:06d}-input.png"}
     save_png(out / files["input"], preview(example.question.images[0]))
     try:
         value = task.parse(row.text, example.question)
     except AnswerError:
         return files  # what could not be read cannot be drawn
-    files["overlay"] = f"worst/{index:06d}-overlay.png"
+    files["overlay"] = f"{PICTURES}/{index:06d}-overlay.png"
     save_png(out / files["overlay"], task.draw(example.question, value))
     return files

@@ -178,11 +178,15 @@ def _resume(path: Path, learner: _Learner) -> int:
 
     import torch
 
+    unread = (pickle.UnpicklingError, EOFError, RuntimeError)
+    unlike = (KeyError, ValueError, TypeError, AttributeError)  # parts that are of another kind
     if not path.exists():
         return 0
     device = next(learner.net.parameters()).device
     try:
         state = torch.load(path, weights_only=True, map_location=device)
+        if not isinstance(state, dict) or not isinstance(state.get("recipe"), dict):
+            raise ValueError("it holds no state of a training")
         was, now = state["recipe"], asdict(learner.recipe)
         if was != now:
             differs = [f"{k} was {was.get(k)}, now {now[k]}" for k in now if was.get(k) != now[k]]
@@ -193,7 +197,7 @@ def _resume(path: Path, learner: _Learner) -> int:
             part.load_state_dict(state[name])
         torch.set_rng_state(state["random"].cpu())
         learner.step, learner.running = int(state["step"]), float(state["running"])
-    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, ValueError) as error:
+    except (*unread, *unlike) as error:
         raise FabsightError(
             f"train: {path} is damaged or of another network ({error}); remove it to begin again"
         ) from error

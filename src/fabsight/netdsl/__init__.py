@@ -23,15 +23,18 @@ from fabsight.task import Picture, Question, Row, Task
 
 
 def parse(text: str, question: Question[LayoutSettings]) -> Program:
-    """The program in a text, on a canvas of the image's size; arrays written out if strict.
+    """The program in a text, on a canvas of the image's size.
+
+    Strict: arrays are written out, polygons and oblique runs are refused.
 
     A program that was not made from an image comes with none, or with one of a single pixel that
     only carries the scale.
     """
     sizes = [image.pixels.shape[:2] for image in question.images]
     canvas = (sizes[0][1], sizes[0][0]) if sizes and sizes[0] != (1, 1) else None
-    program = language.parse(text, canvas=canvas)
-    return language.expand(program) if question.context.strict_l2 else program
+    strict = question.context.strict_l2
+    program = language.parse(text, canvas=canvas, strict=strict)
+    return language.expand(program) if strict else program
 
 
 def draw(question: Question[LayoutSettings], program: Program) -> Picture:

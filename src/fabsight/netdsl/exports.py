@@ -1,8 +1,9 @@
 """Programs as files for other tools, and back: text, GDSII, OASIS, SVG, PNG.
 
-Every writer has the shape of `Task.exports`: (question, program, path). The pixel size is that of
-the question's first image. A file appears whole or not at all. Every reader has the shape of
-`Task.imports`: (path, settings); the pixel size in the settings wins over what the file says.
+Every writer has the shape of `Task.exports`: (question, program, path). The pixel size is the one
+that the person gave, else that of the question's first image. A file appears whole or not at all.
+Every reader has the shape of `Task.imports`: (path, settings); the pixel size in the settings wins
+over what the file says.
 """
 
 import base64
@@ -16,10 +17,11 @@ from fabsight.files import read_text, replacing
 from fabsight.netdsl.gdsfile import Kind
 from fabsight.netdsl.gdsii import UNKNOWN_SCALE, LayerMap, check_scale, write_layout
 from fabsight.netdsl.gdsii_reading import read_program
-from fabsight.netdsl.language import MAX_TEXT_CHARACTERS, Program, parse, write
+from fabsight.netdsl.language import Program, parse, write
 from fabsight.netdsl.rendering import render
-from fabsight.netdsl.settings import LayoutSettings
-from fabsight.netdsl.svg import read_svg, svg_text
+from fabsight.netdsl.settings import LayoutSettings, scale_of
+from fabsight.netdsl.svg import svg_text
+from fabsight.netdsl.svg_reading import read_svg
 from fabsight.task import AnswerError, FabsightError, Imported, Question
 
 MAX_LAYER = 32767
@@ -35,13 +37,13 @@ def export_text(_question: LayoutQuestion, program: Program, path: Path) -> None
 def export_gds(question: LayoutQuestion, program: Program, path: Path) -> None:
     """Write GDSII; see `gdsii` for units and cells, the settings for layers."""
     layers = layer_map(question.context)
-    write_layout(program, path, "gds", _nm_per_px(question), layers)
+    write_layout(program, path, "gds", scale_of(question).nm_per_px, layers)
 
 
 def export_oas(question: LayoutQuestion, program: Program, path: Path) -> None:
     """Write OASIS; see `gdsii` for units and cells, the settings for layers."""
     layers = layer_map(question.context)
-    write_layout(program, path, "oas", _nm_per_px(question), layers)
+    write_layout(program, path, "oas", scale_of(question).nm_per_px, layers)
 
 
 def export_svg(
@@ -50,7 +52,7 @@ def export_svg(
     """Write SVG in px; `background` puts the question's first image below the layout."""
     picture = _data_uri(question) if background and question.images else ""
     with replacing(path) as part:
-        text = svg_text(program, _nm_per_px(question), picture)
+        text = svg_text(program, scale_of(question).nm_per_px, picture)
         part.write_text(text, encoding="utf-8")
 
 
@@ -65,7 +67,7 @@ def export_png(_question: LayoutQuestion, program: Program, path: Path) -> None:
 def import_text(path: Path, settings: LayoutSettings) -> Imported[Program]:
     """The program in a text file; AnswerError names line and column. Texts have no scale."""
     nm_per_px = _said(path, settings)
-    text = read_text(path, MAX_TEXT_CHARACTERS)
+    text = read_text(path)
     try:
         program = parse(text)
     except AnswerError as error:
@@ -132,10 +134,6 @@ def _said(path: Path, settings: LayoutSettings) -> float | None:
     nm_per_px = settings.nm_per_px or None
     check_scale(path, nm_per_px)
     return nm_per_px
-
-
-def _nm_per_px(question: LayoutQuestion) -> float | None:
-    return question.images[0].nm_per_px if question.images else None
 
 
 def _data_uri(question: LayoutQuestion) -> str:

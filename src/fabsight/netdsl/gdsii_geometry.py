@@ -15,6 +15,7 @@ from fabsight.netdsl.canonical import canonical
 from fabsight.netdsl.gdsfile import LayerNumber, Layout, Outline, Path2D, Points
 from fabsight.netdsl.gdsii import MAX_DBU_NM, Frame, LayerMap
 from fabsight.netdsl.language import (
+    MAX_CANVAS_AREA_PX,
     MAX_CANVAS_PX,
     NO_CAP,
     Command,
@@ -132,10 +133,10 @@ def _frame(path: Path, drawn: Drawn, nm_per_px: float | None) -> tuple[int, int,
         steps = (m * 10.0**e for e in range(30) for m in (1, 2, 5))
         scale = next(step for step in steps if size_nm / step <= AUTOMATIC_CANVAS_PX)
     width, height = (max(math.ceil(side / scale - 1e-6), 1) for side in (high - low).tolist())
-    if max(width, height) > MAX_CANVAS_PX:
+    if max(width, height) > MAX_CANVAS_PX or width * height > MAX_CANVAS_AREA_PX:
         raise FabsightError(
-            f"{path}: at {scale:g} nm per px the layout is {width} x {height} px, "
-            f"at most {MAX_CANVAS_PX} a side: give a larger nm_per_px"
+            f"{path}: at {scale:g} nm per px the layout is {width} x {height} px, at most "
+            f"{MAX_CANVAS_PX} a side and {MAX_CANVAS_AREA_PX} in all: give a larger nm_per_px"
         )
     return width, height, Frame(scale, float(low[0]), float(high[1]), MAX_DBU_NM)
 

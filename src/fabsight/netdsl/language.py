@@ -19,6 +19,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import NamedTuple, TypeAlias
 
+from fabsight.files import MAX_TEXT_BYTES
 from fabsight.netdsl.canonical import canonical
 from fabsight.netdsl.rendering import Mask, extent, painted_px, primitives, render
 from fabsight.netdsl.shapes import (
@@ -52,6 +53,7 @@ __all__ = [
     "MAX_CANVAS_PX",
     "MAX_COMMANDS",
     "MAX_COORDINATE_PX",
+    "MAX_ERRORS",
     "MAX_PAINTED_PX",
     "MAX_PARTS",
     "MAX_TEXT_CHARACTERS",
@@ -77,11 +79,14 @@ __all__ = [
     "write",
 ]
 
-MAX_TEXT_CHARACTERS = 16_000_000
+MAX_TEXT_CHARACTERS = MAX_TEXT_BYTES
+MAX_ERRORS = 100  # bad lines that `parse_recover` reports, and reads on after
 Canvas: TypeAlias = tuple[int, int]  # width and height, px
 
 
-def parse(text: str, *, canvas: Canvas | None = None, recover: bool = False) -> Program:
+def parse(
+    text: str, *, canvas: Canvas | None = None, recover: bool = False, strict: bool = False
+) -> Program:
     r"""The program a text describes, numbers rounded to two decimals, order as written.
 
     Args:
@@ -89,6 +94,7 @@ def parse(text: str, *, canvas: Canvas | None = None, recover: bool = False) -> 
         canvas: (width, height) in px of the image described: any other CANVAS is refused.
         recover: Keep the readable lines of a text that was cut off or has bad lines;
             `parse_recover` also says which lines were lost.
+        strict: Refuse what is not in NetDSL-L2: POLY and oblique runs. ARRAY is read.
 
     Raises:
         AnswerError: with line and column of the first token that breaks a rule.
@@ -99,20 +105,22 @@ def parse(text: str, *, canvas: Canvas | None = None, recover: bool = False) -> 
     Traceback (most recent call last):
     fabsight.task.AnswerError: netdsl line 2, column 13: WIRE needs a number for l_s, got 'H'
     """
-    return _read(text, recover, canvas)[0]
+    return _read(Reader(_lines(text), strict), recover, canvas)[0]
 
 
 def parse_recover(text: str) -> tuple[Program, list[AnswerError]]:
     r"""The readable lines of a text as a program, and one error for each line that was not.
 
-    An ARRAY counts as one line. Raises `AnswerError` when even CANVAS cannot be read, or the text
-    is too long.
+    It is for text that a model was cut off in, at its token limit. An ARRAY counts as one line.
+    After the `MAX_ERRORS`-th bad line the rest is not read: that is no program with a flaw.
+
+    Raises `AnswerError` when even CANVAS cannot be read, or the text is too long.
 
     >>> program, errors = parse_recover("CANVAS 64 64\nVIA 8 8 2\nVIA 9")
     >>> len(program.commands), str(errors[0])
     (1, 'netdsl line 3, column 6: VIA needs a number for y, got the end of the text')
     """
-    return _read(text, True, None)
+    return _read(Reader(_lines(text)), True, None)
 
 
 def write(program: Program) -> str:
@@ -188,13 +196,14 @@ class _Cost(NamedTuple):
     reach_px: float = 0.0
 
 
-def _read(text: str, recover: bool, canvas: Canvas | None) -> tuple[Program, list[AnswerError]]:
-    reader = Reader(_lines(text))
+def _read(
+    reader: Reader, recover: bool, canvas: Canvas | None
+) -> tuple[Program, list[AnswerError]]:
     width, height = _canvas(reader, canvas)
     commands: list[Command] = []
     errors: list[AnswerError] = []
     spent = _Cost()
-    while reader.next.text:
+    while reader.next.text and len(errors) < MAX_ERRORS:
         begin = reader.begin()
         try:
             if reader.next.text == LINE_END:
@@ -207,7 +216,7 @@ def _read(text: str, recover: bool, canvas: Canvas | None) -> tuple[Program, lis
         except AnswerError as error:
             if not recover:
                 raise
-            errors.append(error)
+            errors.append(error.with_traceback(None))  # which would keep all that was read
             reader.skip_command(begin)
     return Program(width, height, tuple(commands)), errors
 
@@ -257,7 +266,11 @@ def _command(reader: Reader) -> Command:
         fail(token, "expected one CANVAS only, on the first line")
     if token.text not in _READERS:
         fail(token, f"expected a command ({', '.join(_READERS)})")
-    return _READERS[token.text](reader)
+    command = _READERS[token.text](reader)
+    if reader.strict and is_extended(Program(1, 1, (command,))):
+        what = "POLY" if isinstance(command, Poly) else "an oblique run (D)"
+        fail(token, f"{what} is not in NetDSL-L2; leave out --strict-l2")
+    return command
 
 
 def _wire(reader: Reader) -> Wire:

@@ -16,12 +16,13 @@ import numpy as np
 from jaxtyping import Float64
 
 from fabsight.images import grey as grey_of
+from fabsight.netdsl.beside import neighbours, under
 from fabsight.netdsl.edge_model import Convention, edge_positions
 from fabsight.netdsl.profiles import Edge, Facing, Grey, Leg, Scene, edges_of, legs_of, match
 from fabsight.netdsl.rendering import paint, pick
 from fabsight.netdsl.roughness import Roughness, mean_error, roughness
 from fabsight.netdsl.sem import signed_distance
-from fabsight.netdsl.settings import LayoutSettings
+from fabsight.netdsl.settings import LayoutSettings, scale_of
 from fabsight.netdsl.shapes import Program, Shape, Via
 from fabsight.netdsl.via_metrology import MeasuredVia, measure_vias, unseen
 from fabsight.task import Question
@@ -108,13 +109,18 @@ def measure(question: Question[LayoutSettings], program: Program) -> list[Measur
     image = question.images[0]
     legs, vias = measure_parts(grey_of(image), program, question.context.edge)
     runs = [m.leg for m in legs]
-    beside = {"left": neighbours(runs, -1), "right": neighbours(runs, 1)}
+    sides = {"left": -1, "right": 1}
+    beside = {name: neighbours(runs, side, MOST_MEASURED) for name, side in sides.items()}
     wires = [_wire_row(own) for own in legs]
     for row, own, *others in zip(wires, legs, *beside.values(), strict=True):
         for side, other in zip(beside, others, strict=True):
             row |= {} if other is None else _beside(side, own, legs[other])
-    rows = wires + [_via_row(index, via, legs) for index, via in enumerate(vias)]
-    nm_per_px = question.context.nm_per_px or image.nm_per_px
+    below = under(runs, [(via.design.x, via.design.y) for via in vias])
+    rows = wires + [
+        _via_row(index, via, None if leg is None else legs[leg])
+        for index, (via, leg) in enumerate(zip(vias, below, strict=True))
+    ]
+    nm_per_px = scale_of(question).nm_per_px
     return [_complete(row, question.context.edge, nm_per_px) for row in rows]
 
 
@@ -182,25 +188,6 @@ def mean_of(values: Rows | None) -> float:
     return float(good.mean()) if len(good) >= LEAST_ROWS else float("nan")
 
 
-def neighbours(legs: Sequence[Leg], side: int) -> list[int | None]:
-    """For each run the nearest parallel one to its left or above (side -1), right or below (1).
-
-    None where there is none beside it, or where it touches.
-    """
-    upright = np.array([leg.axis == "V" for leg in legs])
-    middle, width = (np.array([getattr(leg, n) for leg in legs]) for n in ("middle", "width"))
-    begin, end = np.array([leg.span for leg in legs]).reshape(-1, 2).T
-    found: list[int | None] = []
-    for leg in legs:
-        away = (middle - leg.middle) * side
-        beside = (upright == (leg.axis == "V")) & (away > 0)
-        beside &= np.minimum(end, leg.span[1]) > np.maximum(begin, leg.span[0])
-        gap = np.where(beside, away - (width + leg.width) / 2, np.inf)
-        nearest = int(gap.argmin())
-        found.append(nearest if 0 < gap[nearest] < np.inf else None)
-    return found
-
-
 def _grown(via: Shape) -> Shape:
     assert isinstance(via, Via)
     return Via(via.x, via.y, via.r + VIA_MARGIN_PX)
@@ -258,7 +245,7 @@ def _rough(
     return row
 
 
-def _via_row(index: int, via: MeasuredVia, measured: Sequence[MeasuredLeg]) -> Measurement:
+def _via_row(index: int, via: MeasuredVia, wire: MeasuredLeg | None) -> Measurement:
     row: Measurement = {
         "kind": "via",
         "id": f"V{index}",
@@ -269,10 +256,8 @@ def _via_row(index: int, via: MeasuredVia, measured: Sequence[MeasuredLeg]) -> M
         "diameter_px": via.diameter_px,
         "diameter_se_px": via.diameter_se_px,
     }
-    under = [m for m in measured if m.leg.contains(via.design.x, via.design.y)]
-    if not under:
+    if wire is None:
         return row
-    wire = min(under, key=lambda m: abs(m.leg.across(via.design.x, via.design.y) - m.leg.middle))
     overlay = wire.leg.across(via.x_px, via.y_px) - wire.centre_px
     return row | {
         "wire": f"W{wire.leg.wire}.{wire.leg.run}",

@@ -16,7 +16,7 @@ from fabsight.images import to_8bit
 from fabsight.netdsl.checking import Findings
 from fabsight.netdsl.language import Program, Shape
 from fabsight.netdsl.rendering import Layer, Mask, paint, pick
-from fabsight.netdsl.settings import LayoutSettings
+from fabsight.netdsl.settings import LayoutSettings, scale_of
 from fabsight.task import Check, Picture, Question
 
 NOTHING = Findings(Check(0.0, 0.0, True, {}))
@@ -48,7 +48,6 @@ class Entry:
 
     text: str
     colour: tuple[int, int, int] | None = None
-    filled: bool = False
     bar_px: int = 0
 
     @property
@@ -88,7 +87,7 @@ def draw(
         *_objections(picture, program, found, (zoom, line_px)),
         Entry(_size_text(width, height, zoom)),
     ]
-    nm_per_px = question.context.nm_per_px or image.nm_per_px
+    nm_per_px = scale_of(question).nm_per_px
     strip = _legend(entries, picture.shape[1], nm_per_px / zoom if nm_per_px else None)
     return np.concatenate([picture, strip])
 
@@ -187,7 +186,8 @@ def bar_length_nm(nm_per_px: float, room_px: float) -> float:
     """
     room_nm = room_px * nm_per_px
     decade = 10.0 ** math.floor(math.log10(room_nm))
-    return max(step * decade for step in (1.0, 2.0, 5.0) if step * decade <= room_nm)
+    steps = (decade / 2, decade, 2 * decade, 5 * decade)  # log10(999.9999999999999) is 3
+    return max(step for step in steps if step <= room_nm)
 
 
 def _legend(entries: list[Entry], width: int, nm_per_px: float | None) -> Picture:
@@ -207,8 +207,7 @@ def _legend(entries: list[Entry], width: int, nm_per_px: float | None) -> Pictur
             pen.rectangle((x, middle - 2, x + entry.bar_px - 1, middle + 1), fill=INK)
         elif entry.colour:
             box = (x, middle - SWATCH_PX // 2, x + SWATCH_PX - 1, middle + SWATCH_PX // 2 - 1)
-            fill = entry.colour if entry.filled else None
-            pen.rectangle(box, fill=fill, outline=entry.colour, width=2)
+            pen.rectangle(box, outline=entry.colour, width=2)
         pen.text((x + entry.mark_px, middle), entry.text, fill=INK, font=font, anchor="lm")
     return np.asarray(strip)
 

@@ -1,9 +1,10 @@
 """What a person may set about a layout question (`--set key=value`, or `--key value`)."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from fabsight.settings import Range
+from fabsight.task import Question
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class LayoutSettings:
         binarize: The front end: `learned` (default), `half-level`, `otsu`, `global` (the source's
             fixed threshold 100) or `edge-paired`.
         extended: Allow oblique runs and polygons, which are outside NetDSL-L2.
-        strict_l2: Write plain NetDSL-L2: arrays are written out.
+        strict_l2: Write plain NetDSL-L2: arrays are written out, polygons and oblique runs refused.
         price: Price of one more command, in px of area it must win: fidelity against length.
         nm_per_px: Pixel size in nm; overrides what the file says. 0 means not given.
         crop_bar: Crop an information bar at the bottom of the picture.
@@ -37,3 +38,23 @@ class LayoutSettings:
     cell: str = ""
     metal_layer: tuple[int, int] = (1, 0)
     via_layer: tuple[int, int] = (2, 0)
+
+
+class Scale(NamedTuple):
+    """Pixel size in nm, None when unknown, and where it came from, "" when unknown."""
+
+    nm_per_px: float | None
+    source: str
+
+
+def scale_of(question: Question[LayoutSettings]) -> Scale:
+    """The scale of a question: what the person said, else what is known of its first image.
+
+    >>> scale_of(Question((), "", LayoutSettings(nm_per_px=2.5)))
+    Scale(nm_per_px=2.5, source='user')
+    """
+    if question.context.nm_per_px > 0:
+        return Scale(question.context.nm_per_px, "user")
+    if not question.images:
+        return Scale(None, "")
+    return Scale(question.images[0].nm_per_px, question.images[0].scale_source)

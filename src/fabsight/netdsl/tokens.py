@@ -22,9 +22,13 @@ class Token(NamedTuple):
 
 
 class Reader:
-    """The tokens of a text, read as they are asked for, and how far they were taken."""
+    """The tokens of a text, read as they are asked for, and how far they were taken.
 
-    def __init__(self, lines: Sequence[str]) -> None:
+    `strict` is for who reads them: whether commands outside NetDSL-L2 are refused.
+    """
+
+    def __init__(self, lines: Sequence[str], strict: bool = False) -> None:
+        self.strict = strict
         self.source = _tokens(lines)
         self.tokens: list[Token] = []
         self.position = 0

@@ -15,7 +15,7 @@ from fabsight.netdsl.edits import Drawn
 from fabsight.netdsl.language import Program, write
 from fabsight.netdsl.looks import Look, Preset, draw_look
 from fabsight.netdsl.rendering import render
-from fabsight.netdsl.settings import LayoutSettings
+from fabsight.netdsl.settings import LayoutSettings, scale_of
 from fabsight.netdsl.vary import KINDS, first_edit, known_kinds, no_place
 from fabsight.task import Example, FabsightError, Image, Question, Variants, Wish
 
@@ -59,8 +59,7 @@ class _Maker:
             pixels = render(program) * np.uint8(255)
         else:
             pixels = simulate(program, look, rng).pixels
-        known = self.question.images[0] if self.question.images else Image(pixels)
-        return Image(pixels, known.nm_per_px, known.scale_source)
+        return Image(pixels, *scale_of(self.question))
 
 
 def variants(
