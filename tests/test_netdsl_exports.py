@@ -527,4 +527,4 @@ def test_the_geometry_says_the_same_as_the_properties(tmp_path: Path, commands, 
     edit(path, lambda cell: [p.delete_gds_property(1) for p in cell.polygons if p.layer])
     area = max(coverage(program).sum(), 30.0)
     apart = np.abs(coverage(read_program(path, "gds").answer) - coverage(program)).sum()
-    assert apart <= 0.01 * area
+    assert apart <= 0.01 * area + 0.25  # a pixel's coverage is known to a sixteenth

@@ -313,7 +313,7 @@ def test_a_text_that_costs_too_much_is_refused_at_once(text: str, message: str) 
     begin = time.process_time()
     with pytest.raises(AnswerError, match=message):
         parse(text)
-    assert time.process_time() - begin < 2.0  # type checks in tests cost tenfold
+    assert time.process_time() - begin < 8.0  # type checks and coverage cost tenfold
 
 
 def test_spikes_within_spikes_are_taken_off_in_linear_time() -> None:
@@ -321,7 +321,7 @@ def test_spikes_within_spikes_are_taken_off_in_linear_time() -> None:
     spike = Poly((*path, *path[-2:0:-1]))
     begin = time.process_time()
     assert write(Program(64, 64, (spike,))) == "CANVAS 64 64"
-    assert time.process_time() - begin < 2.0
+    assert time.process_time() - begin < 8.0
 
 
 def of_image(height: int, width: int, **settings: bool) -> Question[LayoutSettings]:
@@ -393,7 +393,7 @@ def test_bombs_are_refused_before_they_cost_anything() -> None:
         begin = time.process_time()
         with pytest.raises(AnswerError):
             parse(text)
-        assert time.process_time() - begin < 1.0
+        assert time.process_time() - begin < 4.0
 
 
 def test_hostile_texts_are_recovered_in_linear_time() -> None:

@@ -177,6 +177,9 @@ def _flank(
 ) -> float:
     """The half-level crossing of one fitted curve on the flank asked for."""
     floor, step, rim, _ = levels
+    beyond = REACH_PX / 2 + 1
+    # farther out nothing would lie beyond it
+    edge = min(max(edge, float(t[0]) + beyond), float(t[-1]) - beyond)
     outside, inside = curve[t > edge + REACH_PX / 2], curve[t < edge - REACH_PX / 2]
     base = float(np.median(outside if convention == "outer" else inside))
     near = np.abs(t - edge) < REACH_PX / 2

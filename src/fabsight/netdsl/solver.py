@@ -37,7 +37,8 @@ def layout_of(question: Question[LayoutSettings]) -> Program:
     found = seen(question)
     rough = not is_binary(image)
     bulge = settings.price * (ROUGH_BULGE if rough else 1)
-    wanted = Fit(price=settings.price, bulge=bulge, extended=settings.extended)
+    extended = settings.extended and not settings.strict_l2
+    wanted = Fit(price=settings.price, bulge=bulge, extended=extended)
     program = fit(found.share, wanted)
     if found.via is not None:
         height, width = found.share.shape
