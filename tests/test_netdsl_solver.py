@@ -1,5 +1,7 @@
 """The embedded model from image to program: conventions, ranges, polarity, settings."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -16,6 +18,7 @@ from fabsight.netdsl.language import (
     write,
 )
 from fabsight.netdsl.looks import Look, draw_look
+from fabsight.netdsl.regular import on_grids
 from fabsight.netdsl.rendering import render
 from fabsight.netdsl.sem import simulate
 from fabsight.netdsl.settings import LayoutSettings
@@ -142,6 +145,15 @@ def test_vias_inside_metal_are_found():
     places = sorted((s.x, s.y) for s in found.shapes if isinstance(s, Via))
     assert len(places) == 2
     assert np.abs(np.subtract(places, [(30.0, 64.0), (90.0, 62.0)])).max() < 1.5
+
+
+def test_a_via_of_another_size_keeps_it():
+    vias = [Via(20.0 + 20 * i, 20.0 + 20 * j, 5.0) for j in range(4) for i in range(5)]
+    vias[7] = replace(vias[7], r=3.0)
+    program = Program(128, 128, tuple(vias))
+    assert sorted(v.r for v in on_grids(program).shapes)[:2] == [3.0, 5.0]
+    found = layout_of(asked(render(program) * np.uint8(255)))
+    assert sorted(v.r for v in found.shapes)[0] == pytest.approx(3.0, abs=0.4)
 
 
 def test_a_wire_across_the_tiles_of_a_large_frame_is_one_command():

@@ -38,7 +38,6 @@ REGION_PX = 256
 OFF_AXIS_DEG = 10.0
 VIA_MARGIN_PX = 4.0
 OBLIQUE_SHARE = 0.1  # rough and rounded straight edges have less
-WELL_EXPLAINED = 0.97  # share of edges beyond which none is looked for that may be oblique
 LEAST_PATCH_PX = 12.0  # noise and roughness leave smaller ones
 TELLING_PX = 1.0  # an edge less far off is no worst shape
 MOST_NAMED = 8
@@ -196,7 +195,7 @@ def _summed_up(grey: Map, program: Program, regions: Sequence[Region]) -> Findin
     patches = [patch for patch in patches if patch.length_px >= LEAST_PATCH_PX]
     patches.sort(key=lambda patch: -patch.length_px)
     said |= _objections(program, regions, [(k, weakest[k]) for k in order], patches)
-    oblique = oblique_share(grey, program) if coverage < WELL_EXPLAINED else 0.0
+    oblique = oblique_share(grey, program)
     if oblique > OBLIQUE_SHARE:
         said["oblique or curved edges"] = f"{100 * oblique:.0f} % of the outline"
     return Findings(

@@ -15,7 +15,7 @@ LEAST = 4  # vias of a grid
 NEAR = 1.8  # neighbours are at most this many typical distances apart
 LINE_PX = 3.5  # vias of one row differ by less
 MISFIT_PX = 1.8  # a row lies on the grid within this
-RADIUS_PX = 1.8  # radii of one grid lie this close to their median
+RADIUS_PX = 1.2  # radii of one grid lie this close to their median
 PLACE_PX = 0.1
 
 
@@ -32,7 +32,9 @@ def on_grids(program: Program) -> Program:
         return program
     found = np.array([[s.x, s.y, s.r] for s in shapes if isinstance(s, Via)])
     for group in _groups(found):
-        fitted = _fitted(found[group])
+        alike = np.abs(found[group, 2] - np.median(found[group, 2])) <= RADIUS_PX
+        group = group[alike]  # another size is meant, or a defect
+        fitted = _fitted(found[group]) if len(group) >= LEAST else None
         if fitted is not None:
             for k, (x, y, r) in zip(group.tolist(), fitted.tolist(), strict=True):
                 shapes[vias[k]] = Via(x, y, r)
@@ -58,9 +60,6 @@ def _groups(vias: Float64[np.ndarray, "n 3"]) -> list[Int64[np.ndarray, " m"]]:
 
 def _fitted(vias: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3"] | None:
     """Grid places and the common radius, None where they are not one grid."""
-    radius = float(np.median(vias[:, 2]))
-    if np.abs(vias[:, 2] - radius).max() > RADIUS_PX:
-        return None
     columns, rows = (_progression(vias[:, axis]) for axis in (0, 1))
     if columns is None or rows is None:
         return None
