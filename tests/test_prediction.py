@@ -251,6 +251,14 @@ def test_any_text_becomes_a_row(text):
     assert Path(row["path"]) == Path()
 
 
+def test_a_link_to_what_is_gone_is_an_input_that_cannot_be_read(tmp_path):
+    paths = write_bars(tmp_path, 1)
+    (tmp_path / "gone.npy").symlink_to("nowhere.npy")
+    assert find_inputs(BAR, [tmp_path]).found == (*paths, tmp_path / "gone.npy")
+    _, gone = questions(BAR, [tmp_path], BAR.context())
+    assert isinstance(gone, Unreadable)
+
+
 def test_runs_kept_in_a_folder_are_no_input_of_it(tmp_path):
     paths = write_bars(tmp_path, 2)
     write_bars(tmp_path / "run" / "answers" / "bar_000", 1)

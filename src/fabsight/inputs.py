@@ -140,8 +140,8 @@ def _matches(path: Path, verb: str) -> Sequence[Path]:
 def _files(folder: Path) -> list[Path]:
     """The files of a folder at any depth, without hidden ones and those of runs kept in it.
 
-    A folder that may not be listed stands for its files: reading it will say so. Links to folders
-    are not followed.
+    A folder that may not be listed stands for its files, a link to what is gone for what it was:
+    reading them will say so. Links to folders are not followed.
     """
     found: list[Path] = []
 
@@ -155,7 +155,7 @@ def _files(folder: Path) -> list[Path]:
             continue
         folders[:] = [name for name in folders if not name.startswith(".")]
         shown = [inside / name for name in names if not name.startswith(".")]
-        found += [path for path in shown if path.is_file()]
+        found += [path for path in shown if path.is_file() or not path.exists()]
     return sorted(found)
 
 
@@ -166,4 +166,4 @@ def _inside(
     if is_whole(folder):
         return {folder: True}
     whole = dict.fromkeys(path.parent if is_whole(path.parent) else path for path in _files(folder))
-    return {path: path.is_dir() or task.recognises(path) > 0 for path in whole}
+    return {path: path.is_dir() or not path.exists() or task.recognises(path) > 0 for path in whole}
