@@ -31,9 +31,8 @@ def test_a_killed_writer_leaves_a_whole_file_and_a_stray_that_is_found(tmp_path)
         writer = context.Process(target=write_for_ever, args=(path,))
         writer.start()
         until = time.monotonic() + 10
-        while not path.exists() and time.monotonic() < until:
-            time.sleep(0.001)
-        time.sleep(0.003)
+        while not (path.exists() and strays(tmp_path)) and time.monotonic() < until:
+            time.sleep(0.0002)
         os.kill(writer.pid, signal.SIGKILL)
         writer.join()
         data = path.read_bytes()
