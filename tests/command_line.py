@@ -2,6 +2,19 @@
 
 import json
 
+import pytest
+
+
+def ended(capsys, arguments):
+    """Run a command line: (exit code, stdout, stderr)."""
+    # Imported here: what is imported before the tests are set up has no shape checks.
+    from fabsight.cli import main
+
+    with pytest.raises(SystemExit) as end:
+        main([str(argument) for argument in arguments])
+    said = capsys.readouterr()
+    return end.value.code or 0, said.out, said.err
+
 
 def objects(text):
     """The JSON objects of lines."""

@@ -29,20 +29,14 @@ def shared_data():
 def fabsight_(monkeypatch, capsys):
     """Run a command line on the toy tasks: (exit code, stdout, stderr)."""
     # Imported here: what is imported before the tests are set up has no shape checks.
+    from tests.command_line import ended
     from tests.toys import TOYS
 
     import fabsight
-    from fabsight.cli import main
 
     monkeypatch.setattr(fabsight, "TASKS", TOYS, raising=False)
 
-    def run(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return ended.value.code or 0, said.out, said.err
-
-    return run
+    return lambda *arguments: ended(capsys, arguments)
 
 
 @pytest.fixture

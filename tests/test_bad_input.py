@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.command_line import ended
 
-from fabsight.cli import main
 from fabsight.commands.console import ENVIRONMENT, OK, SOME_FAILED, USAGE
 from fabsight.images import save_png
 from fabsight.netdsl.language import Program, straight
@@ -32,12 +32,10 @@ def run(capsys):
     """Run a command line: (exit code, stdout, stderr); no traceback, no warning, ever."""
 
     def run_one(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        assert "Traceback" not in said.out + said.err
-        assert "Warning" not in said.err
-        return ended.value.code or 0, said.out, said.err
+        code, out, err = ended(capsys, arguments)
+        assert "Traceback" not in out + err
+        assert "Warning" not in err
+        return code, out, err
 
     return run_one
 

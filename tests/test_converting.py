@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.command_line import objects
+from tests.command_line import ended, objects
 
 from fabsight.commands.console import ENVIRONMENT, OK, USAGE
 
@@ -20,15 +20,7 @@ LAYOUT = "CANVAS 64 48\nWIRE 0 10 6 0 0 0 0 H 60\nVIA 30 30 5\nARRAY 2 2 9 9 { V
 @pytest.fixture
 def run(capsys):
     """Run a command line on the real tasks: (exit code, stdout, stderr)."""
-    from fabsight.cli import main
-
-    def run_one(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return ended.value.code or 0, said.out, said.err
-
-    return run_one
+    return lambda *arguments: ended(capsys, arguments)
 
 
 @pytest.fixture

@@ -34,7 +34,17 @@ from fabsight.netdsl.gdsii_geometry import (
     read_geometry,
     written_out,
 )
-from fabsight.netdsl.language import Array, Command, Poly, Program, Shape, Via, Wire, parse
+from fabsight.netdsl.language import (
+    Array,
+    Command,
+    Poly,
+    Program,
+    Shape,
+    Via,
+    Wire,
+    command_of,
+    parse,
+)
 from fabsight.netdsl.rendering import CONVENTIONS
 from fabsight.task import Imported
 
@@ -141,7 +151,7 @@ def _matching(
     commands: list[Command] = []
     edited: list[Outline] = []
     for text, group in by_text.items():
-        command = _command(text)
+        command = command_of(text)
         if isinstance(command, Wire | Via | Poly) and _same([command], group, frame, layers):
             commands.append(command)
         else:
@@ -156,7 +166,7 @@ def _matching_fields(
     commands: list[Command] = []
     edited: list[Outline] = []
     for field in fields:
-        command = _command(field.text)
+        command = command_of(field.text)
         if isinstance(command, Array) and len(field.offsets) == command.nx * command.ny:
             apart = np.abs(array_places(command, frame) - field.offsets).max()
             outlines = list(field.outlines)
@@ -165,15 +175,6 @@ def _matching_fields(
                 continue
         edited += field.copies()
     return commands, edited
-
-
-def _command(text: str) -> Command | None:
-    """The command of a property's text, None when it is none."""
-    try:
-        (command,) = parse(f"CANVAS 1 1\n{text}").commands
-    except ValueError:
-        return None
-    return command
 
 
 def _same(

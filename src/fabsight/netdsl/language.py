@@ -108,6 +108,19 @@ def parse(
     return _read(Reader(_lines(text), strict), recover, canvas)[0]
 
 
+def command_of(text: str) -> Command | None:
+    """The one command a text stands for, None when it is none: what our own files carry along.
+
+    >>> command_of("VIA 5 5 2"), command_of("VIA 5")
+    (Via(x=5.0, y=5.0, r=2.0), None)
+    """
+    try:
+        (command,) = parse(f"CANVAS 1 1\n{text}").commands
+    except ValueError:
+        return None
+    return command
+
+
 def parse_recover(text: str) -> tuple[Program, list[AnswerError]]:
     r"""The readable lines of a text as a program, and one error for each line that was not.
 

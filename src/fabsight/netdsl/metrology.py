@@ -138,19 +138,26 @@ def measure_parts(
         (edge.leg, edge.facing): rows
         for edge, rows in zip(edges, displacements(edges, convention), strict=True)
     }
-    measured = [
-        MeasuredLeg(
-            leg,
-            found.get((index, "left" if leg.axis == "V" else "up")),
-            found.get((index, "right" if leg.axis == "V" else "down")),
-        )
-        for index, leg in enumerate(legs)
-    ]
+    measured = with_sides(legs, found)
     height, width = scene.grey.shape
     metal = signed_distance(paint(pick(program.shapes, "metal"), width, height), 1)
     discs = [via for via in pick(program.shapes, "via") if isinstance(via, Via)]
     vias = measure_vias(discs[:MOST_MEASURED], scene.grey, metal, convention)
     return measured, vias + [unseen(via) for via in discs[MOST_MEASURED:]]
+
+
+def with_sides(
+    legs: Sequence[Leg], rows: Mapping[tuple[int, Facing], Rows | None]
+) -> list[MeasuredLeg]:
+    """Each run with the rows of its two edges, by the run's index and the way they face."""
+    return [
+        MeasuredLeg(
+            leg,
+            rows.get((index, "left" if leg.axis == "V" else "up")),
+            rows.get((index, "right" if leg.axis == "V" else "down")),
+        )
+        for index, leg in enumerate(legs)
+    ]
 
 
 def scene_of(grey: Grey, program: Program) -> Scene:

@@ -15,7 +15,14 @@ from fabsight.netdsl.canonical import canonical
 from fabsight.netdsl.conventions import CLEARLY_PX, Gap, gap, sides_of
 from fabsight.netdsl.frontends import Evidence, Share
 from fabsight.netdsl.growing import LEAST_PX, grown
-from fabsight.netdsl.metrology import MOST_MEASURED, MeasuredLeg, Rows, mean_of, scene_of
+from fabsight.netdsl.metrology import (
+    MOST_MEASURED,
+    MeasuredLeg,
+    Rows,
+    mean_of,
+    scene_of,
+    with_sides,
+)
 from fabsight.netdsl.profiles import Edge, edge_of_end, edges_of, ends_of, legs_of
 from fabsight.netdsl.regular import on_grids
 from fabsight.netdsl.rendering import paint, pick
@@ -64,14 +71,7 @@ def _moved(evidence: Evidence, program: Program, outward_px: tuple[float, float]
     if len(legs) > MOST_MEASURED:
         return program
     sides = {(edge.leg, edge.facing): _rows(edge) + outward_px[0] for edge in edges_of(legs, scene)}
-    measured = [
-        MeasuredLeg(
-            leg,
-            sides.get((k, "left" if leg.axis == "V" else "up")),
-            sides.get((k, "right" if leg.axis == "V" else "down")),
-        )
-        for k, leg in enumerate(legs)
-    ]
+    measured = with_sides(legs, sides)
     common = gap(sides_of(measured))
     by = common.px if common.clear and abs(common.px) > COMMON_PX else 0.0
     grew = grown(program, by)

@@ -35,8 +35,7 @@ def layout_of(question: Question[LayoutSettings]) -> Program:
     settings = question.context
     image = grey(question.images[0])
     found = seen(question)
-    rough = not is_binary(image)
-    bulge = settings.price * (ROUGH_BULGE if rough else 1)
+    bulge = settings.price * (1 if is_binary(image) else ROUGH_BULGE)
     extended = settings.extended and not settings.strict_l2
     wanted = Fit(price=settings.price, bulge=bulge, extended=extended)
     program = fit(found.share, wanted)
@@ -47,8 +46,7 @@ def layout_of(question: Question[LayoutSettings]) -> Program:
         vias = [via for via in inner if metal[int(via.y), int(via.x)]]
         program = replace(program, commands=(*program.commands, *vias))
     program = placed(found, program, passes=1)
-    if rough:
-        program = drawn_by(image, program, settings.edge)
+    program = drawn_by(image, program, settings.edge)
     tidy = canonical(on_grids(program))
     return expand(tidy) if settings.strict_l2 else fold_arrays(tidy)
 

@@ -24,6 +24,7 @@ from fabsight.netdsl.language import (
     Program,
     Shape,
     Via,
+    command_of,
     parse,
 )
 from fabsight.netdsl.svg import COMMAND, GEOMETRY, SCALE, drawing, fill_rule
@@ -152,7 +153,7 @@ class _Reader:
         """The arrays whose groups all are as they were written; of others, the shapes drawn."""
         found: list[Command] = []
         for text, groups in self.groups.items():
-            command = _command(text)
+            command = command_of(text)
             halves = _halves(command, sum(len(group.copies) for group in groups))
             drawn = [group.copies for group in groups]
             whole = bool(halves) and all(half in drawn for half in halves)
@@ -207,7 +208,7 @@ class _Reader:
         if self.array is not None:
             self.array.copies.append(copy)
             return
-        command = _command(attributes.get(COMMAND, ""))
+        command = command_of(attributes.get(COMMAND, ""))
         if command is not None and not isinstance(command, Array) and _drawn(command) == copy:
             self.commands.append(command)
             return
@@ -272,12 +273,3 @@ def _halves(command: Command | None, most: int) -> list[list[_Copy]]:
     every = [_drawn(shape) for shape in Program(1, 1, (command,)).shapes]
     halves = ([e for e in every if (e[0] == "circle") == via] for via in (False, True))
     return [half for half in halves if half]
-
-
-def _command(text: str) -> Command | None:
-    """The command of a `data-netdsl` attribute, None when it is none."""
-    try:
-        (command,) = parse(f"CANVAS 1 1\n{text}").commands
-    except ValueError:
-        return None
-    return command
