@@ -11,9 +11,18 @@ import pytest
 from fabsight.netdsl.looks import draw_look
 from fabsight.netdsl.rendering import coverage
 from fabsight.netdsl.segmenter import MULTIPLE, TILE_PX, normalise, segment
-from fabsight.netdsl.segmenter_training import SIDE, geometry, read_labels, sample
+from fabsight.netdsl.segmenter_network import export
+from fabsight.netdsl.segmenter_training import (
+    SIDE,
+    Stream,
+    geometry,
+    read_labels,
+    sample,
+    started,
+)
 from fabsight.netdsl.sem import simulate
 from fabsight.netdsl.synthesis import layout
+from fabsight.task import FabsightError
 
 WEIGHTS = files("fabsight") / "weights"
 MAX_BYTES = 2_000_000
@@ -122,3 +131,29 @@ def test_training_takes_tiles_of_labelled_chips(tmp_path):
     rng = np.random.default_rng(1)
     found = [geometry(rng, labels) for _ in range(12)]
     assert all(shape.metal.shape == (SIDE, SIDE) for shape in found)
+
+
+def test_a_network_goes_on_from_its_onnx_file(tmp_path):
+    torch = pytest.importorskip("torch", reason="torch is not installed (extra: train)")
+    pytest.importorskip("onnx", reason="onnx is not installed (extra: train)")
+    stream = Stream(4, [], (0.4, 0.3, 0.3), size=2)
+    shipped = Path(str(WEIGHTS / "netdsl_segmenter.onnx"))
+    net = started(shipped, stream).eval()
+    _, grey = shot(6)
+    with torch.no_grad():
+        found = torch.sigmoid(net(torch.from_numpy(normalise(grey))[None, None]))[0].numpy()
+    assert found == pytest.approx(segment(grey), abs=1e-3)
+    export(net, tmp_path / "again.onnx")
+    again = started(tmp_path / "again.onnx", stream).eval()
+    with torch.no_grad():
+        same = torch.sigmoid(again(torch.from_numpy(normalise(grey))[None, None]))[0].numpy()
+    assert same == pytest.approx(found, abs=1e-3)
+
+
+def test_another_network_is_no_segmenter(tmp_path):
+    torch = pytest.importorskip("torch", reason="torch is not installed (extra: train)")
+    pytest.importorskip("onnx", reason="onnx is not installed (extra: train)")
+    other = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3, padding=1), torch.nn.ReLU())
+    export(other, tmp_path / "other.onnx")
+    with pytest.raises(FabsightError, match=r"other\.onnx is not the segmenter's network"):
+        started(tmp_path / "other.onnx", Stream(4, [], (0.4, 0.3, 0.3), size=1))

@@ -1,9 +1,8 @@
 """Training of the segmenter: an SEM image to the share of metal and of via in each pixel.
 
-The network is fully convolutional (0.41 M parameters): pixels are folded 2 x 2 into channels, three
-levels down, three up, added skips. It learns the *ideal* geometry behind a rough, blurred, noisy
-image: the target is the area each pixel has inside the layout drawn without roughness, so that
-straight edges average their roughness out. Only the `bloom` family of looks is used here.
+The network learns the *ideal* geometry behind a rough, blurred, noisy image: the target is the area
+each pixel has inside the layout drawn without roughness, so that straight edges average their
+roughness out. Only the `bloom` family of looks is used here.
 
     python -m fabsight.netdsl.segmenter_training --labels DIR --out RUN
 """
@@ -24,6 +23,7 @@ from fabsight.methods.supervised import Recipe, fit
 from fabsight.netdsl.looks import Preset, draw_look
 from fabsight.netdsl.rendering import paint, pick
 from fabsight.netdsl.segmenter import normalise
+from fabsight.netdsl.segmenter_network import export, network, restored
 from fabsight.netdsl.sem import Map, signed_distance, simulate_distance
 from fabsight.netdsl.synthesis import layout
 
@@ -130,40 +130,6 @@ def _turn(distance: Map, turn: int, flip: bool) -> Map:
     return np.ascontiguousarray(turned[:, ::-1] if flip else turned)
 
 
-def network() -> Any:
-    """The untrained torch module: (n, 1, h, w) to logits (n, 2, h, w); h and w multiples of 16."""
-    import torch
-    from torch import nn
-
-    def block(cin: int, cout: int, stride: int = 1, dilation: int = 1) -> Any:
-        conv = nn.Conv2d(cin, cout, 3, stride, dilation, dilation, bias=False)
-        return nn.Sequential(conv, nn.BatchNorm2d(cout), nn.ReLU(inplace=True))
-
-    class Segmenter(nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.stem = nn.Sequential(nn.PixelUnshuffle(2), block(4, 20), block(20, 20))
-            self.down1 = nn.Sequential(block(20, 40, 2), block(40, 40))
-            self.down2 = nn.Sequential(block(40, 64, 2), block(64, 64))
-            self.down3 = nn.Sequential(block(64, 96, 2), block(96, 96), block(96, 96, 1, 2))
-            self.up2, self.join2 = nn.Conv2d(96, 64, 1), nn.Sequential(block(64, 64), block(64, 64))
-            self.up1, self.join1 = nn.Conv2d(64, 40, 1), block(40, 40)
-            self.up0, self.join0 = nn.Conv2d(40, 20, 1), nn.Sequential(block(20, 20), block(20, 20))
-            self.head = nn.Sequential(nn.Conv2d(20, 8, 1), nn.PixelShuffle(2))
-            self.grow = nn.Upsample(scale_factor=2, mode="nearest")
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            s0 = self.stem(x)
-            s1 = self.down1(s0)
-            s2 = self.down2(s1)
-            y = self.join2(s2 + self.grow(self.up2(self.down3(s2))))
-            y = self.join1(s1 + self.grow(self.up1(y)))
-            y = self.join0(s0 + self.grow(self.up0(y)))
-            return self.head(y)
-
-    return Segmenter()
-
-
 def loss(prediction: Any, batch: tuple[Any, ...]) -> Any:
     """Binary cross-entropy against area shares, weighted towards edges."""
     from torch.nn.functional import binary_cross_entropy_with_logits as bce
@@ -223,22 +189,17 @@ def read_labels(folder: Path, names: list[str]) -> list[tuple[Any, Any]]:
     return [read_label(folder / f"{name}.svg") for name in names]
 
 
-def export(net: Any, path: Path) -> None:
-    """Write the network with its sigmoid as ONNX, dynamic batch and size."""
+def started(init: Path | None, stream: Stream) -> Any:
+    """An untrained network, or that of a `state.pt` or an ONNX file."""
     import torch
 
-    model = torch.nn.Sequential(net, torch.nn.Sigmoid()).eval()
-    axes = {0: "n", 2: "h", 3: "w"}
-    torch.onnx.export(
-        model,
-        (torch.zeros(1, 1, 64, 64),),
-        str(path),
-        input_names=["image"],
-        output_names=["share"],
-        dynamic_axes={"image": axes, "share": axes},
-        opset_version=17,
-        dynamo=False,
-    )
+    if init is None:
+        return network()
+    if init.suffix == ".onnx":
+        return restored(init, torch.cat([torch.from_numpy(batch(stream, k)[0]) for k in range(6)]))
+    net = network()
+    net.load_state_dict(torch.load(init, weights_only=True)["average"])
+    return net
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -248,7 +209,9 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="train the segmenter")
     parser.add_argument("--labels", type=Path, help="folder of emsec label SVGs (labels 0-3 used)")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--init", type=Path, help="state.pt of an earlier run to start from")
+    parser.add_argument(
+        "--init", type=Path, help="state.pt or .onnx of an earlier run to begin from"
+    )
     parser.add_argument("--mix", default="0.25,0.3,0.45", help="share of mild, hard, wild looks")
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--steps", type=int, default=9000)
@@ -259,12 +222,9 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(1)
     names = [f"label000{i}" for i in range(4)]
     labels = read_labels(args.labels, names) if args.labels else []
-    net = network()
-    if args.init:
-        net.load_state_dict(torch.load(args.init, weights_only=True)["average"])
     stream = Stream(args.seed, labels, tuple(float(p) for p in args.mix.split(",")))
     recipe = Recipe(steps=args.steps, rate=args.rate)
-    net = net.to(memory_format=torch.channels_last)
+    net = started(args.init, stream).to(memory_format=torch.channels_last)
     trained = fit(net, partial(batches, stream, args.workers), loss, recipe, args.out)
     export(trained, args.out / "segmenter.onnx")
 
