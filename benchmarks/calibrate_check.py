@@ -176,6 +176,18 @@ def false_via(program: Program, rng: np.random.Generator) -> Program:
     return replace(program, commands=(*program.commands, via))
 
 
+def via_size(program: Program, rng: np.random.Generator) -> Program:
+    """One via 35 to 70 % larger or smaller, by 1.5 px at least."""
+    vias = [k for k, s in enumerate(program.shapes) if isinstance(s, Via)]
+    if not vias:
+        return program
+    index = vias[rng.integers(len(vias))]
+    via = program.shapes[index]
+    assert isinstance(via, Via)
+    by = max(rng.uniform(0.35, 0.7) * via.r, 1.5) * rng.choice([-1, 1])
+    return _with(program, index, replace(via, r=max(via.r + float(by), 0.5)))
+
+
 def miss_many(program: Program, rng: np.random.Generator) -> Program:
     """Several shapes left out, up to all but one."""
     count = len(program.shapes)
@@ -220,7 +232,9 @@ DAMAGES: dict[str, Callable[[Program, np.random.Generator], Program]] = {
     "many added": add_many,
     "empty": nothing,
     "all metal": everything,
+    "via size": via_size,
 }
+OF_VIAS = (false_via, via_size)
 
 
 def damaged(
@@ -230,7 +244,7 @@ def damaged(
     truth = render(program)
     for _ in range(10):
         wrong = damage(program, rng)
-        if damage is false_via and wrong is not program:
+        if damage in OF_VIAS and wrong is not program:
             return wrong  # a via in metal changes no pixel of the mask
         if np.count_nonzero(render(wrong) != truth) >= LEAST_CHANGE_PX:
             return wrong
@@ -268,7 +282,7 @@ def cases(
         yield Case(question, jittered(program, rng, 0.3), "near", look)
         yield Case(question, other, "other", look)
         for place, (name, damage) in enumerate(DAMAGES.items()):
-            if damage is false_via and preset == "clean":
+            if damage in OF_VIAS and preset == "clean":
                 continue  # no via in metal shows in a mask
             wrong = damaged(program, np.random.default_rng([seed, number, place]), damage)
             if wrong is not None:

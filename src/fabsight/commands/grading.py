@@ -105,6 +105,17 @@ def _say(report: Report, task: Task[Any, Any], console: Console) -> None:
         head = (f"{name} {metric.unit}".strip(), metric.better, value, report.best.get(name))
         rows.append((*head, low, high, *beside))
     console.table(HEADS, rows)
+    for label, parts in (("kind", report.by_kind), ("difficulty", report.by_difficulty)):
+        if len(parts) > 1:
+            console.table((label, "count", "unreadable", *report.metrics), _parts(report, parts))
+
+
+def _parts(report: Report, parts: Mapping[str, Mapping[str, Any]]) -> list[tuple[object, ...]]:
+    """A line for each part of the data: how many, how many unreadable, every total."""
+    return [
+        (name, part["count"], part["unreadable"], *map(part["metrics"].get, report.metrics))
+        for name, part in parts.items()
+    ]
 
 
 def _say_broken(report: Report) -> None:

@@ -28,9 +28,9 @@ from fabsight.netdsl.edge_profiles import (
     means_by_bin,
     profiles_of_pieces,
 )
-from fabsight.netdsl.language import Program, Via
+from fabsight.netdsl.language import Program
 from fabsight.netdsl.profiles import Scene, profile_of
-from fabsight.netdsl.rendering import pick
+from fabsight.netdsl.via_agreement import fit_of_vias
 
 BLUR_PX = 1.0
 BOX_PX = 9
@@ -51,7 +51,6 @@ BODY_PX = 1.0  # metal this far from its edges is a shape's body
 FAR_PX = 4.0  # floor this far from metal is floor
 LEAST_BODY_PX = 16
 BODY_STEP = 0.3  # of the range of grey along edges: less between floor and metal tells nothing
-VIA_STEP = 0.2  # of the range of grey along edges: what a via in metal must stand out by
 SAMPLE = 16_384  # pixels that estimate noise and thresholds
 
 
@@ -78,6 +77,7 @@ class Measures:
         edge_sigma: Largest offset of a piece of outline, over what roughness explains.
         gap_px: How far the whole outline lies from the edge convention.
         via_shown: How clearly the faintest via in metal stands out, 0 to 1; 1 without any.
+        via_sized: How well the radius of the worst via in metal fits, 0 to 1; 1 without any.
         rough_px: Scatter of pieces of 64 px about the outline.
         noise: Noise of the image over its contrast.
     """
@@ -101,6 +101,7 @@ class Measures:
     rough_px: float
     gap_px: float
     via_shown: float
+    via_sized: float
     noise: float
 
 
@@ -158,7 +159,7 @@ def measure(
         float(np.abs(_boxed(smooth - predicted)).max()) / contrast,
         *fits,
         _gap_px(grey, program, outline, convention),
-        1.0 if is_binary(grey) else _via_shown(smooth, program, outline, mean),
+        *((1.0, 1.0) if is_binary(grey) else fit_of_vias(smooth, program, outline, mean[:BINS])),
         noise / contrast,
     ]
     found = Measures(*values)
@@ -311,28 +312,6 @@ def _gap_px(grey: Map, program: Program, outline: Outline, convention: Conventio
     mean, count = means_by_bin(grey, outline)
     profile = profile_of(-CENTRES_PX[::-1], mean[:BINS][::-1], count[:BINS][::-1])
     return abs(float(edge_positions([profile], convention)[0]))
-
-
-def _via_shown(smooth: Map, program: Program, outline: Outline, mean: Profile) -> float:
-    """How far the faintest via in metal is from the grey of metal there, 0 to 1; 1 without any.
-
-    1 is a fifth of the image's range along edges.
-    """
-    least = 1.0
-    height, width = smooth.shape
-    metal = outline.distance_px
-    for via in pick(program.shapes, "via"):
-        assert isinstance(via, Via)
-        row, column = int(via.y), int(via.x)
-        if not (0 <= row < height and 0 <= column < width) or outline.bins[row, column] < BINS:
-            continue
-        reach = math.ceil(0.6 * via.r)
-        rows = slice(max(row - reach, 0), row + reach + 1)
-        columns = slice(max(column - reach, 0), column + reach + 1)
-        expected = np.interp(metal[rows, columns], CENTRES_PX, mean[:BINS])
-        step = abs(float(np.mean(smooth[rows, columns] - expected)))
-        least = min(least, step / (VIA_STEP * float(np.ptp(mean[:BINS])) + 1e-9))
-    return least
 
 
 def smoothed(grey: Map) -> Map:

@@ -5,14 +5,14 @@ Everything here rests on the metrology's edge model: a layout's drawn widths are
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float64
 
 from fabsight.images import is_binary
 from fabsight.netdsl.edge_model import Convention
-from fabsight.netdsl.growing import grown
+from fabsight.netdsl.growing import LEAST_PX, grown
 from fabsight.netdsl.metrology import (
     MeasuredLeg,
     Rows,
@@ -22,12 +22,16 @@ from fabsight.netdsl.metrology import (
     scene_of,
 )
 from fabsight.netdsl.profiles import Grey, Scene, edges_of, legs_of, thinned
-from fabsight.netdsl.shapes import Program
+from fabsight.netdsl.rendering import paint, pick
+from fabsight.netdsl.sem import signed_distance
+from fabsight.netdsl.shapes import Program, Via
+from fabsight.netdsl.via_metrology import in_metal, measure_vias
 
 CLEARLY_PX = 0.3  # what is less far off stays: the program's own place is as good
 TRUST = 0.5  # in the edge model's place against the front end's
 FAR_PX = 1.5  # an edge this far from the others is wrong
 MOST_LEGS = 12  # whose edges tell how far a layout is from a convention
+MOST_VIAS = 12  # of a kind whose diameters tell that kind's
 MOST_ROWS = 512  # of those edges
 CLEARLY_SE = 3.0  # ... and so does what is off by fewer of its standard errors
 
@@ -76,13 +80,39 @@ def drawn_by(grey: Grey, program: Program, convention: Convention) -> Program:
     """A program drawn at the front end's edges, drawn where a convention puts them.
 
     Mid-sidewall is taken half way between where the front end and where the edge model have it:
-    neither is better than the other on simulated images, and they err differently.
+    neither is better than the other on simulated images, and they err differently. Radii of vias
+    are, too.
     """
     if is_binary(grey):
         return program
     mid = sampled_gap(program, scene_of(grey, program))
     wires, vias = outward(grey, program, convention)
-    return grown(program, TRUST * mid.px + wires, vias)
+    return grown(_vias_half_way(grey, program), TRUST * mid.px + wires, vias)
+
+
+def _vias_half_way(grey: Grey, program: Program) -> Program:
+    """Vias with radii half way to those measured; those in metal and those outside are two kinds.
+
+    One by one, small vias are measured no better than the front end sees them; the mean of many is.
+    """
+    vias = [shape for shape in program.shapes if isinstance(shape, Via)]
+    if not vias:
+        return program
+    metal = signed_distance(paint(pick(program.shapes, "metal"), *grey.shape[::-1]), 1)
+    wider = {}
+    for buried in (False, True):
+        kind = [via for via in vias if in_metal(via, metal) is buried]
+        some = kind[:: -(-len(kind) // MOST_VIAS) or 1]
+        seen = [(via.diameter_px - 2 * via.design.r) / 2 for via in measure_vias(some, grey, metal)]
+        off = [by for by in seen if np.isfinite(by)]
+        wider[buried] = TRUST * float(np.clip(np.median(off), -FAR_PX, FAR_PX)) if off else 0.0
+    shapes = (
+        replace(shape, r=max(shape.r + wider[in_metal(shape, metal)], LEAST_PX))
+        if isinstance(shape, Via)
+        else shape
+        for shape in program.shapes
+    )
+    return replace(program, commands=tuple(shapes))
 
 
 def outward(grey: Grey, program: Program, convention: Convention) -> tuple[float, float]:

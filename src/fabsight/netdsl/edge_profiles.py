@@ -24,6 +24,7 @@ Profile: TypeAlias = Float[np.ndarray, " bins"]
 REACH_PX = 8.0  # profiles go this far to either side
 STEP_PX = 0.5
 CELL_PX = 64
+BORDER_PX = 3
 STRIP_PX = 512  # rows done at once: bounds memory on large frames
 LARGEST_OFFSET_PX = 4.0
 SIDES = ("left", "right", "top", "bottom")
@@ -43,7 +44,7 @@ class Outline:
     Attributes:
         distance_px: Signed distance to the outline, positive in metal.
         bins: Which mean a pixel belongs to: its distance, or its place in a via inside metal.
-        piece: Piece of the outline a pixel near it belongs to, -1 elsewhere.
+        piece: Piece of the outline a pixel near it belongs to; -1 elsewhere, and at the border.
         shape_of_piece: Index of the program's shape of each piece, -1 for names not in use.
         alone: Index of the shape a pixel of metal belongs to alone, -1 elsewhere.
     """
@@ -77,12 +78,19 @@ def outline_of(program: Program, fine: int = 2) -> Outline | None:
     cell = rows[:, None] * across + columns
     owner = _nearest_owner(owner, mask)
     near = np.abs(distance) < REACH_PX
+    near &= _off_border(mask.shape)  # an edge beside the border shows one of its sides only
     piece = np.where(near, (cell * 4 + side) * NAMES_KEPT + owner % NAMES_KEPT, np.int32(-1))
     shape = np.full((int(rows[-1]) + 1) * across * 4 * NAMES_KEPT, -1, np.int32)
     shape[piece[near]] = owner[near]
     bins = np.clip(np.rint((distance + REACH_PX) / STEP_PX), 0, BINS - 1).astype(np.int32)
     _mark_vias(bins, program, distance)
     return Outline(distance, bins, piece, shape, alone)
+
+
+def _off_border(shape: tuple[int, ...]) -> Bool[np.ndarray, "height width"]:
+    off = np.zeros(shape, bool)
+    off[BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX] = True
+    return off
 
 
 def _owners(
@@ -221,7 +229,7 @@ def profiles_of_pieces(grey: Map, outline: Outline, least_px: float = 4.0) -> Pi
     near = np.flatnonzero((outline.piece >= 0) & (outline.bins < BINS))
     key = outline.piece.ravel()[near] * BINS + outline.bins.ravel()[near]
     size = outline.shape_of_piece.size * BINS
-    total = np.bincount(key, grey.ravel()[near], size).reshape(-1, BINS)
+    total = np.bincount(key, grey.ravel()[near], size).reshape(-1, BINS).astype(float)
     count = np.bincount(key, minlength=size).reshape(-1, BINS).astype(float)
     # pixels within 1 px of the edge, two to a px of outline
     middle = slice(BINS // 2 - 2, BINS // 2 + 3)

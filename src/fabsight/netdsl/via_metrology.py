@@ -52,7 +52,7 @@ class MeasuredVia:
 
 
 def measure_vias(
-    vias: Sequence[Via], grey: Grey, metal_px: Grey, convention: Convention
+    vias: Sequence[Via], grey: Grey, metal_px: Grey, convention: Convention = "mid"
 ) -> list[MeasuredVia]:
     """Every via measured, in order.
 
@@ -65,10 +65,8 @@ def measure_vias(
     measured = {}
     kinds: tuple[list[int], list[int]] = ([], [])
     for index, via in enumerate(vias):
-        row, column = int(via.y), int(via.x)
-        on_canvas = 0 <= row < grey.shape[0] and 0 <= column < grey.shape[1]
-        if on_canvas:
-            kinds[bool(metal_px[row, column] > 0)].append(index)
+        if 0 <= int(via.y) < grey.shape[0] and 0 <= int(via.x) < grey.shape[1]:
+            kinds[in_metal(via, metal_px)].append(index)
     for buried, members in enumerate(kinds):
         edges = [_rays(i, vias[i], grey, metal_px if buried else None) for i in members]
         edges = [e for e in edges if e.use.any()]
@@ -79,6 +77,13 @@ def measure_vias(
         for edge, shift in zip(edges, shifts, strict=True):
             measured[edge.leg] = _circle(vias[edge.leg], shift, place)
     return [measured.get(index, unseen(via)) for index, via in enumerate(vias)]
+
+
+def in_metal(via: Via, metal_px: Grey) -> bool:
+    """Whether a via's centre lies in a wire, by the signed distance to the wires' edges."""
+    row, column = int(via.y), int(via.x)
+    height, width = metal_px.shape
+    return 0 <= row < height and 0 <= column < width and bool(metal_px[row, column] > 0)
 
 
 def _rays(index: int, via: Via, grey: Grey, metal_px: Grey | None) -> Edge:
