@@ -31,6 +31,7 @@ from fabsight.netdsl.edge_profiles import (
 from fabsight.netdsl.language import Program
 from fabsight.netdsl.profiles import Scene, profile_of
 from fabsight.netdsl.via_agreement import fit_of_vias
+from fabsight.vision.noise import noise_of
 
 BLUR_PX = 1.0
 BOX_PX = 9
@@ -319,16 +320,6 @@ def smoothed(grey: Map) -> Map:
     import cv2
 
     return np.asarray(cv2.GaussianBlur(grey, (0, 0), BLUR_PX), np.float32)
-
-
-def noise_of(grey: Map) -> float:
-    """Standard deviation of white noise (Immerkaer 1996, by median): edges on the axes drop out."""
-    import cv2
-
-    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    high = cv2.filter2D(grey, cv2.CV_32F, kernel)
-    sample = np.abs(high.ravel()[:: max(1, high.size // SAMPLE)])
-    return float(np.median(sample)) / 0.6745 / 6 if sample.size else 0.0
 
 
 def _flattened(smooth: Map, outline: Outline) -> tuple[Map, np.ndarray]:

@@ -10,7 +10,7 @@ region is named.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
@@ -19,20 +19,22 @@ import numpy as np
 from fabsight import images
 from fabsight.netdsl.agreement import (
     EDGE_WIDTH_PX,
+    Measures,
     Patch,
     Suspects,
     edge_energy,
     length_of,
     measure,
-    noise_of,
     smoothed,
 )
 from fabsight.netdsl.confidence import confidence, decisive
 from fabsight.netdsl.edge_profiles import Map, outline_of
 from fabsight.netdsl.language import Array, Command, Poly, Program, Via, moved
 from fabsight.netdsl.normal import bounds
+from fabsight.netdsl.reduction import reduced
 from fabsight.netdsl.settings import LayoutSettings
 from fabsight.task import Check, Question
+from fabsight.vision.noise import noise_of
 
 REGION_PX = 256
 OFF_AXIS_DEG = 10.0
@@ -61,7 +63,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Region:
-    """What was found in one part of the image, in the whole image's coordinates."""
+    """What was found in one part of the image, in the person's coordinates and pixels."""
 
     x: int
     y: int
@@ -88,25 +90,44 @@ def verify(question: Question[LayoutSettings], program: Program) -> Check:
 @lru_cache(maxsize=2)  # refining asks again about the program it began with
 def inspect(question: Question[LayoutSettings], program: Program) -> Findings:
     """The check with the places it objects to."""
-    grey = images.grey(question.images[0])
-    height, width = grey.shape
+    height, width = question.images[0].pixels.shape[:2]
     if (program.height, program.width) != (height, width):
         said = f"canvas {program.width} x {program.height} px, image {width} x {height} px"
         return _refused(f"the sizes differ: {said}")
-    regions = list(_regions(grey, program, question.context))
+    read = reduced(question)
+    small = program if read.factor == 1 else read.shrunk(program)
+    sight = Sight(images.grey(read.question.images[0]), small, program, read.factor)
+    regions = list(_regions(sight, question.context))
     if not regions:
         return _refused("nothing to check: no edges in image or program", 0.5)
-    return _summed_up(grey, program, regions)
+    return _summed_up(sight, regions)
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """What is compared with what.
+
+    Attributes:
+        grey: The image as it is read, reduced where its edges are wide.
+        program: The layout on that image.
+        named: The layout a person knows; same shapes in the same order.
+        px: Pixels of the person's image to one of `grey`.
+    """
+
+    grey: Map
+    program: Program
+    named: Program
+    px: float
 
 
 def _refused(reason: str, score: float = 0.0) -> Findings:
     return Findings(Check(score, 0.0, True, {"reason": reason}))
 
 
-def _regions(grey: Map, program: Program, settings: LayoutSettings) -> Iterator[Region]:
+def _regions(sight: Sight, settings: LayoutSettings) -> Iterator[Region]:
     """The findings in each part of the image that has edges, or where the program has."""
+    grey, shapes = sight.grey, sight.program.shapes
     fine = fine_for(grey)
-    shapes = program.shapes
     boxes = np.array([bounds(shape) for shape in shapes]).reshape(-1, 4)
     rows, columns = (_cuts(side) for side in grey.shape)
     for top, bottom in rows:
@@ -116,9 +137,9 @@ def _regions(grey: Map, program: Program, settings: LayoutSettings) -> Iterator[
             indices = np.flatnonzero(here).tolist()
             inside = tuple(moved(shapes[k], -left, -top) for k in indices)
             part = Program(right - left, bottom - top, inside)
-            found = _region(grey[top:bottom, left:right], part, settings, fine)
-            if found is not None:
-                yield _in_place(found, left, top, indices)
+            measured = _measured(grey[top:bottom, left:right], part, settings, fine)
+            if measured is not None:
+                yield _in_place(*measured, (left, top), indices, sight.px)
 
 
 def _cuts(side: int) -> list[tuple[int, int]]:
@@ -127,46 +148,57 @@ def _cuts(side: int) -> list[tuple[int, int]]:
     return list(pairwise(ends))
 
 
-def _region(grey: Map, program: Program, settings: LayoutSettings, fine: int) -> Region | None:
+def _measured(
+    grey: Map, program: Program, settings: LayoutSettings, fine: int
+) -> tuple[Measures | None, float, Suspects] | None:
+    """Measures (None for a program without outline), weight and suspects; None without edges."""
     outline = outline_of(program, fine)
-    if outline is None:
-        length = np.count_nonzero(edge_energy(smoothed(grey), noise_of(grey))) / EDGE_WIDTH_PX
-        if not length:
-            return None
-        height, width = grey.shape
-        none = Suspects((), -1, 0.0, (Patch(0, 0, width, height, length),))
+    if outline is not None:
+        found, suspects = measure(grey, program, outline, settings.edge)
+        return found, length_of(outline), suspects
+    length = np.count_nonzero(edge_energy(smoothed(grey), noise_of(grey))) / EDGE_WIDTH_PX
+    if not length:
+        return None
+    height, width = grey.shape
+    return None, length, Suspects((), -1, 0.0, (Patch(0, 0, width, height, length),))
+
+
+def _in_place(
+    found: Measures | None,
+    weight: float,
+    off: Suspects,
+    corner: tuple[int, int],
+    indices: Sequence[int],
+    px: float,
+) -> Region:
+    """A region's findings with the person's coordinates, pixels and shape indices."""
+    x, y = corner
+    patches = (Patch(p.x0 + x, p.y0 + y, p.x1 + x, p.y1 + y, p.length_px) for p in off.patches)
+    suspects = Suspects(
+        support=tuple((indices[k], value) for k, value in off.support),
+        displaced=indices[off.displaced] if off.displaced >= 0 else -1,
+        edge_px=px * off.edge_px,
+        patches=tuple(Patch(*(px * value for value in patch)) for patch in patches),
+    )
+    x, y = round(px * x), round(px * y)
+    if found is None:
         said = "the image has edges, the program has none"
-        return Region(0, 0, 0.0, 0.0, length, 0.0, 0.0, 0.0, said, none)
-    found, suspects = measure(grey, program, outline, settings.edge)
+        return Region(x, y, 0.0, 0.0, weight, 0.0, 0.0, 0.0, said, suspects)
     return Region(
-        0,
-        0,
+        x,
+        y,
         confidence(found),
         found.coverage,
-        length_of(outline),
+        weight,
         found.agreement,
         found.support,
-        found.gap_px,
-        decisive(found),
+        px * found.gap_px,
+        decisive(found, px),
         suspects,
     )
 
 
-def _in_place(found: Region, x: int, y: int, indices: Sequence[int]) -> Region:
-    """A region's findings with the whole image's coordinates and shape indices."""
-    off = found.suspects
-    suspects = replace(
-        off,
-        support=tuple((indices[k], value) for k, value in off.support),
-        displaced=indices[off.displaced] if off.displaced >= 0 else -1,
-        patches=tuple(
-            Patch(p.x0 + x, p.y0 + y, p.x1 + x, p.y1 + y, p.length_px) for p in off.patches
-        ),
-    )
-    return replace(found, x=x, y=y, suspects=suspects)
-
-
-def _summed_up(grey: Map, program: Program, regions: Sequence[Region]) -> Findings:
+def _summed_up(sight: Sight, regions: Sequence[Region]) -> Findings:
     """The regions' findings as one, each weighted by its edges."""
     weights = np.array([region.weight for region in regions])
     weights = weights / weights.sum()
@@ -192,31 +224,33 @@ def _summed_up(grey: Map, program: Program, regions: Sequence[Region]) -> Findin
             weakest[index] = min(support, weakest.get(index, 1.0))
     order = sorted(weakest, key=weakest.__getitem__)
     patches = [patch for region in regions for patch in region.suspects.patches]
-    patches = [patch for patch in patches if patch.length_px >= LEAST_PATCH_PX]
+    patches = [patch for patch in patches if patch.length_px >= LEAST_PATCH_PX * sight.px]
     patches.sort(key=lambda patch: -patch.length_px)
-    said |= _objections(program, regions, [(k, weakest[k]) for k in order], patches)
-    oblique = oblique_share(grey, program)
+    said |= _objections(sight, regions, [(k, weakest[k]) for k in order], patches)
+    oblique = oblique_share(sight.grey, sight.program)
     if oblique > OBLIQUE_SHARE:
         said["oblique or curved edges"] = f"{100 * oblique:.0f} % of the outline"
+    if sight.px != 1:
+        said["read at"] = f"1/{sight.px:g} of the image's size, for its edges are wide"
     return Findings(
         Check(mean("score"), coverage, True, said), tuple(order), tuple(patches[:MOST_MARKED])
     )
 
 
 def _objections(
-    program: Program,
+    sight: Sight,
     regions: Sequence[Region],
     weak: Sequence[tuple[int, float]],
     patches: Sequence[Patch],
 ) -> dict[str, str]:
     """The places the check objects to, as sentences with coordinates."""
-    said = {}
+    said, program = {}, sight.named
     offs = [(r.suspects.displaced, r.suspects.edge_px) for r in regions]
     displaced, edge_px = max(offs, key=lambda off: abs(off[1]) if off[0] >= 0 else -1.0)
     if weak:
         index, support = weak[0]
         said["worst shape"] = f"{name_of(program, index)}: {support:.0%} of its edges are shown"
-    elif displaced >= 0 and abs(edge_px) >= TELLING_PX:
+    elif displaced >= 0 and abs(edge_px) >= TELLING_PX * sight.px:
         said["worst shape"] = f"{name_of(program, displaced)}: edge {abs(edge_px):.1f} px off"
     if weak:
         named = [name_of(program, index) for index, _ in weak[:MOST_NAMED]]

@@ -32,14 +32,17 @@ def confidence(found: Measures) -> float:
     return seen / (1 + math.exp(-min(max(logit, -30.0), 30.0)))
 
 
-def decisive(found: Measures) -> str:
-    """What takes most from the confidence, in words with its measure; "" where little does."""
+def decisive(found: Measures, px: float = 1.0) -> str:
+    """What takes most from the confidence, in words with its measure; "" where little does.
+
+    Lengths are told times `px`.
+    """
     by_measure = (WEIGHTS * terms(surprise(found))).sum(axis=1)
     worst = int(by_measure.argmax())
     if by_measure[worst] < DECIDES:
         return ""
     name, words = list(KNOWN.items())[worst]
-    return words.format(getattr(found, name))
+    return words.format(getattr(found, name) * (px if name.endswith("_px") else 1))
 
 
 # each measure the confidence knows, and how a person is told of it

@@ -19,6 +19,7 @@ from fabsight.images import grey as grey_of
 from fabsight.netdsl.beside import neighbours, under
 from fabsight.netdsl.edge_model import Convention, edge_positions
 from fabsight.netdsl.profiles import Edge, Facing, Grey, Leg, Scene, edges_of, legs_of, match
+from fabsight.netdsl.reduction import reduced
 from fabsight.netdsl.rendering import paint, pick
 from fabsight.netdsl.roughness import Roughness, mean_error, roughness
 from fabsight.netdsl.sem import signed_distance
@@ -106,8 +107,9 @@ def measure(question: Question[LayoutSettings], program: Program) -> list[Measur
     Every row has the same keys. Lengths end in `_px`, and again in `_nm`, which is None without a
     scale. The settings' `edge` says which edge is measured.
     """
-    image = question.images[0]
-    legs, vias = measure_parts(grey_of(image), program, question.context.edge)
+    read = reduced(question)
+    small = program if read.factor == 1 else read.shrunk(program)
+    legs, vias = measure_parts(grey_of(read.question.images[0]), small, question.context.edge)
     runs = [m.leg for m in legs]
     sides = {"left": -1, "right": 1}
     beside = {name: neighbours(runs, side, MOST_MEASURED) for name, side in sides.items()}
@@ -121,7 +123,7 @@ def measure(question: Question[LayoutSettings], program: Program) -> list[Measur
         for index, (via, leg) in enumerate(zip(vias, below, strict=True))
     ]
     nm_per_px = scale_of(question).nm_per_px
-    return [_complete(row, question.context.edge, nm_per_px) for row in rows]
+    return [_complete(row, question.context.edge, read.factor, nm_per_px) for row in rows]
 
 
 def measure_parts(
@@ -275,12 +277,17 @@ def _via_row(index: int, via: MeasuredVia, wire: MeasuredLeg | None) -> Measurem
 
 
 def _complete(
-    row: Mapping[str, Any], convention: Convention, nm_per_px: float | None
+    row: Mapping[str, Any], convention: Convention, factor: float, nm_per_px: float | None
 ) -> Measurement:
-    """The row with every column in order, rounded, None for what is missing, and nm."""
+    """The row with every column in order, rounded, None for what is missing, and nm.
+
+    Lengths become those of the image as it is: it was read with `factor` px to one.
+    """
     out: Measurement = {}
     for name in (*COLUMNS, *WIRE_LENGTHS, *VIA_LENGTHS):
         value: Any = convention if name == "edge" else row.get(name)
+        if isinstance(value, int | float) and name.endswith("_px"):
+            value *= factor
         if isinstance(value, float):
             value = round(value, DECIMALS) if np.isfinite(value) else None
         out[name] = value

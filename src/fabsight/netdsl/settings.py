@@ -21,6 +21,8 @@ class LayoutSettings:
         strict_l2: Write plain NetDSL-L2: arrays are written out, polygons and oblique runs refused.
         price: Price of one more command, in px of area it must win: fidelity against length.
         nm_per_px: Pixel size in nm; overrides what the file says. 0 means not given.
+        reduce: Read the image with this many pixels to one, for edges that are many pixels wide; 0
+            finds it out, 1 never does.
         crop_bar: Crop an information bar at the bottom of the picture.
         cell: Cell of a GDSII or OASIS file to read, where it has several top cells.
         metal_layer: Layer and datatype of metal in GDSII and OASIS files, read and written.
@@ -34,6 +36,7 @@ class LayoutSettings:
     strict_l2: bool = False
     price: Annotated[float, Range(0, 1e6)] = 20.0
     nm_per_px: Annotated[float, Range(1e-4, 1e8, or_zero=True)] = 0.0
+    reduce: Annotated[float, Range(1, 64, or_zero=True)] = 0.0
     crop_bar: bool = True
     cell: str = ""
     metal_layer: tuple[int, int] = (1, 0)

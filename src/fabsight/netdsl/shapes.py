@@ -129,6 +129,21 @@ def moved(shape: Shape, dx: float, dy: float) -> Shape:
     return replace(shape, x=shape.x + dx, y=shape.y + dy)
 
 
+def scaled(shape: Shape, by: float) -> Shape:
+    """The same shape with every length, and its distance to the origin, times `by`.
+
+    >>> scaled(Via(10, 4, 3), 2)
+    Via(x=20, y=8, r=6)
+    """
+    if isinstance(shape, Poly):
+        return Poly(tuple((x * by, y * by) for x, y in shape.points))
+    if isinstance(shape, Via):
+        return Via(shape.x * by, shape.y * by, shape.r * by)
+    start, end = (Cap(cap.length * by, cap.width * by) for cap in (shape.start, shape.end))
+    runs = tuple(Run(run.axis, run.dx * by, run.dy * by) for run in shape.runs)
+    return Wire(shape.x * by, shape.y * by, shape.width * by, start, end, runs)
+
+
 def is_strict(program: Program) -> bool:
     """Whether the program is plain NetDSL-L2: no ARRAY, no POLY, no oblique run."""
     return not any(isinstance(c, Array) for c in program.commands) and not is_extended(program)

@@ -15,6 +15,7 @@ from fabsight.netdsl.fitting import Fit, Share, fit, pieces
 from fabsight.netdsl.frontends import Evidence, evidence
 from fabsight.netdsl.language import Program, Via, expand, write
 from fabsight.netdsl.placing import placed
+from fabsight.netdsl.reduction import reduced
 from fabsight.netdsl.regular import on_grids
 from fabsight.netdsl.rendering import paint, pick
 from fabsight.netdsl.settings import LayoutSettings
@@ -32,8 +33,11 @@ def solve(question: Question[LayoutSettings]) -> str:
 
 def layout_of(question: Question[LayoutSettings]) -> Program:
     """The program of a layout image."""
-    settings = question.context
     image = grey(question.images[0])
+    read = reduced(question)
+    if read.factor != 1:
+        return read.enlarged(layout_of(read.question), (image.shape[1], image.shape[0]))
+    settings = question.context
     found = seen(question)
     bulge = settings.price * (1 if is_binary(image) else ROUGH_BULGE)
     extended = settings.extended and not settings.strict_l2
@@ -85,6 +89,13 @@ def refine(question: Question[LayoutSettings], program: Program) -> Program:
     image = grey(question.images[0])
     if image.shape != (program.height, program.width) or not program.commands:
         return program
+    read = reduced(question)
+    if read.factor != 1:
+        small = read.shrunk(program)
+        better = refine(read.question, small)
+        return (
+            program if better is small else read.enlarged(better, (program.width, program.height))
+        )
     before = verify(question, program).score
     if before >= FAULTLESS:
         return program

@@ -1,0 +1,170 @@
+"""Images magnified beyond what the front ends and the check know are read reduced.
+
+They know edges whose grey changes within a few pixels. How wide an image's edges are is told by how
+much its steepest slopes lose when it is blurred: of a Gaussian edge of standard deviation s they
+fall as 1 / sqrt(s^2 + blur^2). An image with wide edges is reduced until they are usual; whoever
+reads it answers for the reduced image, and the answer is enlarged again.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import product
+
+import numpy as np
+from jaxtyping import Float32
+
+from fabsight.images import grey, is_binary
+from fabsight.netdsl.canonical import canonical
+from fabsight.netdsl.settings import LayoutSettings, scale_of
+from fabsight.netdsl.shapes import Array, Command, Program, scaled
+from fabsight.task import Image, Question
+from fabsight.vision.noise import noise_of
+
+Grey = Float32[np.ndarray, "height width"]
+
+FACTORS = (1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
+WIDE_PX = 2.0  # edges of simulated looks are 0.4 to 1.9 px wide
+USUAL_PX = 1.4
+LEAST_SIDE_PX = 48  # no image is reduced below this
+FINE_BLURS_PX = (1.0, 2.0, 4.0)  # the first at which edges stand above the noise is taken
+COARSER = 3
+STEEPEST = 0.02  # share of the pixels that are taken for edges
+TILE_PX = 512  # of a large image a few tiles are asked
+ANTI_ALIAS = 0.45  # standard deviation of the blur before reducing, over sqrt(factor^2 - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Reduced:
+    """A question as it is read.
+
+    Attributes:
+        question: The question with its first image reduced; itself where the factor is 1.
+        factor: Pixels of the original to a pixel of the reduced image.
+    """
+
+    question: Question[LayoutSettings]
+    factor: float
+
+    def shrunk(self, program: Program) -> Program:
+        """A program of the original image as one of the reduced image."""
+        size = _reduced_size((program.width, program.height), self.factor)
+        return _rescaled(program, 1 / self.factor, size)
+
+    def enlarged(self, program: Program, like: tuple[int, int]) -> Program:
+        """A program of the reduced image as one of the original, of this (width, height)."""
+        return canonical(_rescaled(program, self.factor, like))
+
+
+@lru_cache(maxsize=2)
+def reduced(question: Question[LayoutSettings]) -> Reduced:
+    """The question as it is read: the person's factor, or one that makes wide edges usual."""
+    seen = grey(question.images[0])
+    factor = question.context.reduce or _factor(seen)
+    if factor == 1:
+        return Reduced(question, 1.0)
+    scale = scale_of(question)
+    known = None if scale.nm_per_px is None else scale.nm_per_px * factor
+    image = Image(shrink(seen, factor), known, scale.source)
+    context = replace(question.context, reduce=1.0, nm_per_px=0.0)
+    return Reduced(replace(question, images=(image, *question.images[1:]), context=context), factor)
+
+
+def shrink(image: Grey, factor: float) -> Float32[np.ndarray, "less_high less_wide"]:
+    """The image with `factor` px to one, blurred first so that nothing is aliased."""
+    import cv2
+
+    width, height = _reduced_size((image.shape[1], image.shape[0]), factor)
+    smooth = cv2.GaussianBlur(image, (0, 0), ANTI_ALIAS * math.sqrt(max(factor**2 - 1, 1e-6)))
+    to_source = np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    small = cv2.warpAffine(
+        smooth, to_source, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(small, np.float32)
+
+
+def _factor(image: Grey) -> float:
+    """By how much to reduce; 1 for masks and for edges that are not wide."""
+    if is_binary(image):
+        return 1.0
+    tiles = _tiles(image)
+    if edge_px(tiles) <= WIDE_PX:
+        return 1.0
+    allowed = [f for f in FACTORS if min(image.shape) / f >= LEAST_SIDE_PX]
+    for factor in allowed:
+        if edge_px([shrink(tile, factor) for tile in tiles]) <= USUAL_PX:
+            return factor
+    return max(allowed, default=1.0)
+
+
+def _tiles(image: Grey) -> list[Grey]:
+    """The image, or four tiles of it where it is large."""
+    height, width = image.shape
+    if height * width <= 4 * TILE_PX**2:
+        return [image]
+    return [
+        image[y : y + TILE_PX, x : x + TILE_PX]
+        for y, x in product(*((side // 8, side * 5 // 8) for side in (height, width)))
+    ]
+
+
+def edge_px(tiles: Sequence[Grey]) -> float:
+    """How wide the steepest edges of images are: the standard deviation of a Gaussian edge, px.
+
+    0 where there are none, or noise hides them.
+    """
+    # the squared slope of white noise after a derivative of a Gaussian, times blur^4
+    noise = float(np.mean([noise_of(tile) for tile in tiles])) ** 2 / (4 * math.pi)
+    for fine in FINE_BLURS_PX:
+        coarse = COARSER * fine
+        narrow, wide = _slopes(tiles, (fine, coarse), math.sqrt(fine * coarse))
+        narrow -= noise / fine**4
+        if narrow > max(noise / fine**4, 0.0):
+            break
+    else:
+        return 0.0
+    ratio = narrow / max(wide - noise / coarse**4, 1e-9 * narrow)  # (s^2 + c^2) / (s^2 + f^2)
+    return math.sqrt(max(coarse**2 - ratio * fine**2, 0.0) / max(ratio - 1, 1e-3))
+
+
+def _slopes(tiles: Sequence[Grey], blurs_px: Sequence[float], between_px: float) -> list[float]:
+    """Mean squared slope of blurred images, where a blur between finds the steepest."""
+    steep = [_squared_slope(tile, between_px) for tile in tiles]
+    least = np.quantile(np.concatenate([part.ravel() for part in steep]), 1 - STEEPEST)
+    return [
+        float(
+            np.concatenate(
+                [
+                    _squared_slope(tile, blur)[part >= least]
+                    for tile, part in zip(tiles, steep, strict=True)
+                ]
+            ).mean()
+        )
+        for blur in blurs_px
+    ]
+
+
+def _squared_slope(image: Grey, blur_px: float) -> Grey:
+    import cv2
+
+    smooth = cv2.GaussianBlur(image, (0, 0), blur_px)
+    gx, gy = (cv2.Sobel(smooth, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1)))
+    return np.asarray(gx * gx + gy * gy, np.float32)
+
+
+def _reduced_size(size: tuple[int, int], factor: float) -> tuple[int, int]:
+    return math.ceil(size[0] / factor), math.ceil(size[1] / factor)
+
+
+def _rescaled(program: Program, by: float, size: tuple[int, int]) -> Program:
+    commands: list[Command] = []
+    for command in program.commands:
+        if isinstance(command, Array):
+            inside = tuple(scaled(shape, by) for shape in command.commands)
+            step = command.dx * by, command.dy * by
+            commands.append(Array(command.nx, command.ny, *step, inside))
+        else:
+            commands.append(scaled(command, by))
+    return Program(*size, tuple(commands))
