@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 from fabsight.netdsl import metrology, roughness
 from fabsight.netdsl.beside import neighbours, under
 from fabsight.netdsl.edge_model import edge_positions
-from fabsight.netdsl.language import parse
+from fabsight.netdsl.language import Program, Via, parse, straight
+from fabsight.netdsl.looks import Look
 from fabsight.netdsl.profiles import FINE_PX, REACH_PX, SEARCH_PX, Leg, Profile, legs_of
+from fabsight.netdsl.sem import simulate
 from fabsight.netdsl.settings import LayoutSettings
 from fabsight.task import Image, Question
 
@@ -460,3 +462,25 @@ def test_any_program_on_any_image_is_measured_or_left_empty(program, seed, edge)
     pixels += rng.integers(0, 20, pixels.shape, np.uint8)
     for row in metrology.measure(question_of(pixels, edge=edge), program):
         assert all(v is None or isinstance(v, str) or math.isfinite(v) for v in row.values())
+
+
+def test_what_is_not_measured_says_why():
+    wires = (straight("V", (3, 0), 96, 12), straight("V", (40, 0), 96, 10))
+    program = Program(
+        96, 96, (*wires, straight("V", (49, 0), 96, 8), Via(75, 40, 5), Via(95.5, 0.5, 4))
+    )
+    look = Look(dose=20.0, blur_px=0.8)
+    pixels = simulate(program, look, np.random.default_rng(0)).pixels
+    rows = metrology.measure(Question((Image(pixels),), "", LayoutSettings()), program)
+    said = {row["id"]: row["unmeasured"] for row in rows}
+    assert said["W0.0"] == "left edge hidden"
+    assert said["W1.0"] == "right edge hidden"
+    assert said["V0"] is None
+    assert said["V1"] == "rim cut or not seen"
+    for row in rows:
+        measured = row["cd_px"] if row["kind"] == "wire" else row["diameter_px"]
+        assert (measured is None) == bool(row["unmeasured"])
+    noise = np.random.default_rng(1).normal(90, 20, pixels.shape).clip(0, 255).astype(np.uint8)
+    for row in metrology.measure(Question((Image(noise),), "", LayoutSettings()), program):
+        measured = row["cd_px"] if row["kind"] == "wire" else row["diameter_px"]
+        assert (measured is None) == bool(row["unmeasured"])

@@ -9,7 +9,7 @@ of the edge convention on the mean profile, `roughness` the statistics, `via_met
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -60,6 +60,10 @@ VIA_LENGTHS = (
     "overlay_px",
     "enclosure_px",
 )
+NAMES = {"left": "left", "right": "right", "up": "upper", "down": "lower"}
+HIDDEN = "hidden"  # at the image's border or beside other metal, all along
+UNSEEN = "not seen"  # it does not stand out from the noise
+UNSEEN_VIA = "rim cut or not seen"
 COLUMNS = ("kind", "id", "orientation", "edge", "rows", "wire", "x_px", "y_px")
 
 Measurement: TypeAlias = dict[str, Any]
@@ -74,11 +78,13 @@ class MeasuredLeg:
         leg: The run.
         left: Per row, of the left edge (upper edge of a horizontal run); None if it is hidden.
         right: Per row, of the right (lower) edge.
+        lost: Why `left` or `right` is None, by that name.
     """
 
     leg: Leg
     left: Rows | None
     right: Rows | None
+    lost: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def width(self) -> Rows | None:
@@ -93,6 +99,15 @@ class MeasuredLeg:
         doubt = max(UNBELIEVED * self.leg.width, UNSURE_PX)
         mean = mean_of(width)
         return width if mean > 0 and abs(mean - self.leg.width) <= doubt else None
+
+    @property
+    def unmeasured(self) -> str:
+        """Why there is no width, in words; "" where there is one."""
+        if lost := [self.lost[side] for side in ("left", "right") if side in self.lost]:
+            return "; ".join(lost)
+        if self.width is None:
+            return "its edges are not those of one wire"
+        return "" if np.isfinite(mean_of(self.width)) else "few rows show both edges"
 
     @property
     def centre_px(self) -> float:
@@ -151,15 +166,21 @@ def measure_parts(
 def with_sides(
     legs: Sequence[Leg], rows: Mapping[tuple[int, Facing], Rows | None]
 ) -> list[MeasuredLeg]:
-    """Each run with the rows of its two edges, by the run's index and the way they face."""
-    return [
-        MeasuredLeg(
-            leg,
-            rows.get((index, "left" if leg.axis == "V" else "up")),
-            rows.get((index, "right" if leg.axis == "V" else "down")),
-        )
-        for index, leg in enumerate(legs)
-    ]
+    """Each run with the rows of its two edges, by the run's index and the way they face.
+
+    An edge without rows was not seen, one that is not there is hidden.
+    """
+    found = []
+    for index, leg in enumerate(legs):
+        facing: tuple[Facing, Facing] = ("left", "right") if leg.axis == "V" else ("up", "down")
+        sides = [rows.get((index, way)) for way in facing]
+        lost = {
+            side: f"{NAMES[way]} edge {UNSEEN if (index, way) in rows else HIDDEN}"
+            for side, way, own in zip(("left", "right"), facing, sides, strict=True)
+            if own is None
+        }
+        found.append(MeasuredLeg(leg, sides[0], sides[1], lost))
+    return found
 
 
 def scene_of(grey: Grey, program: Program) -> Scene:
@@ -221,6 +242,7 @@ def _wire_row(own: MeasuredLeg) -> Measurement:
             "cd_px": mean_of(width),
             "cd_se_px": mean_error(width),
         }
+    row["unmeasured"] = own.unmeasured or None
     row |= _rough("ler_left", own.left) | _rough("ler_right", own.right)
     row |= _rough("lwr", width, error=True, correlation=True)
     return row
@@ -264,6 +286,7 @@ def _via_row(index: int, via: MeasuredVia, wire: MeasuredLeg | None) -> Measurem
         "design_diameter_px": 2 * via.design.r,
         "diameter_px": via.diameter_px,
         "diameter_se_px": via.diameter_se_px,
+        "unmeasured": None if np.isfinite(via.diameter_px) else UNSEEN_VIA,
     }
     if wire is None:
         return row
@@ -294,4 +317,5 @@ def _complete(
         if name.endswith("_px"):
             known = value is not None and nm_per_px is not None
             out[f"{name[:-3]}_nm"] = round(value * nm_per_px, DECIMALS) if known else None
+    out["unmeasured"] = row.get("unmeasured")
     return out
