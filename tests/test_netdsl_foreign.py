@@ -12,7 +12,7 @@ from fabsight.netdsl.gdsii_reading import read_program
 from fabsight.netdsl.gdsii_records import first_fault
 from fabsight.netdsl.language import Wire
 from fabsight.netdsl.settings import LayoutSettings
-from fabsight.task import FabsightError, Image, Question
+from fabsight.task import FabsightError, Question
 
 gdstk = pytest.importorskip("gdstk")
 
@@ -89,8 +89,8 @@ def area(polygons) -> float:
 def test_the_same_metal_is_there_after_a_round_trip(tmp_path: Path, build, kind: str) -> None:
     path, again = written(tmp_path, build, kind), tmp_path / "b.gds"
     imported = read_program(path, kind)
-    image = Image(np.zeros((1, 1), np.uint8), imported.nm_per_px, imported.scale_source)
-    EXPORTS["gds"](Question((image,), "", LayoutSettings()), imported.answer, again)
+    question = Question((), "", LayoutSettings(), nm_per_px=imported.nm_per_px)
+    EXPORTS["gds"](question, imported.answer, again)
     before, after = seen(path), seen(again)
     differs = area(gdstk.boolean(before, after, "xor", precision=1e-3))
     assert differs <= 1e-4 * area(gdstk.boolean(before, [], "or", precision=1e-3))

@@ -147,11 +147,11 @@ def bar_import(path: Path, _settings: BarSettings) -> Imported[Bar]:
 
 
 def bar_vary(question: Question, bar: Bar, wish: Wish) -> Variants:
-    """Bars that are wider; the question's image says the scale."""
+    """Bars that are wider; the question says the scale."""
 
     def draw(index: int) -> Example:
         wider = Bar(bar.x, bar.width + 1 + index)
-        image = Image(bar_paint(wider), question.images[0].nm_per_px, "toy")
+        image = Image(bar_paint(wider), question.nm_per_px, "toy")
         asked = Question((image,), question.text, question.context)
         return Example(asked, bar_write(wider), kind=f"wider {wish.seed}")
 

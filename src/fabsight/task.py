@@ -77,6 +77,8 @@ class Question(Generic[C]):
         shots: Labelled examples shown before the question.
         golden: A reference image to compare with.
         description: The user's own words about the sample.
+        nm_per_px: Pixel size where there is no image to say it: of an answer read from a file.
+        scale_source: Where that came from.
     """
 
     images: tuple[Image, ...]
@@ -86,6 +88,8 @@ class Question(Generic[C]):
     shots: tuple["Example[C]", ...] = ()
     golden: Image | None = None
     description: str = ""
+    nm_per_px: float | None = None
+    scale_source: str = ""
 
 
 @dataclass(frozen=True, eq=False)

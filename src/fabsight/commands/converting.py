@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fabsight.commands.console import OK, Console
 from fabsight.commands.tasks import all_tasks, read_settings, task_named
 from fabsight.files import read_text, replace_file
-from fabsight.task import AnswerError, FabsightError, Image, Imported, Question, Task
+from fabsight.task import AnswerError, FabsightError, Imported, Question, Task
 
 TEXT = "txt"  # the answer in the task's own language, in every list of formats
 
@@ -22,7 +20,7 @@ class Source:
 
     Attributes:
         task: The task.
-        question: Carries the settings, and a stand-in for the image where the scale is known.
+        question: Carries the settings and the scale; there is no image.
         value: The answer, as the task's own rules of parsing let it pass.
         scale: {"nm_per_px", "source"}, the first None when unknown.
         warnings: What was lost or changed on reading.
@@ -109,8 +107,7 @@ def _imported(task: Task[Any, Any], context: Any, file: Path, extension: str) ->
 
 def _source(task: Task[Any, Any], context: Any, file: Path, imported: Imported[Any]) -> Source:
     nm, origin = imported.nm_per_px, imported.scale_source
-    images = () if nm is None else (Image(np.zeros((1, 1), np.uint8), nm, origin),)
-    question = Question(images, task.prompt, context, str(file))
+    question = Question((), task.prompt, context, str(file), nm_per_px=nm, scale_source=origin)
     # what a file holds passes the same rules as what a model writes: settings apply
     value = task.parse(task.write(imported.answer), question)
     return Source(task, question, value, {"nm_per_px": nm, "source": origin}, imported.warnings)

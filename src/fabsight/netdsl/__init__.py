@@ -27,11 +27,10 @@ def parse(text: str, question: Question[LayoutSettings]) -> Program:
 
     Strict: arrays are written out, polygons and oblique runs are refused.
 
-    A program that was not made from an image comes with none, or with one of a single pixel that
-    only carries the scale.
+    A program that was not made from an image has the canvas it says.
     """
     sizes = [image.pixels.shape[:2] for image in question.images]
-    canvas = (sizes[0][1], sizes[0][0]) if sizes and sizes[0] != (1, 1) else None
+    canvas = (sizes[0][1], sizes[0][0]) if sizes else None
     strict = question.context.strict_l2
     program = language.parse(text, canvas=canvas, strict=strict)
     return language.expand(program) if strict else program

@@ -51,7 +51,7 @@ class Scale(NamedTuple):
 
 
 def scale_of(question: Question[LayoutSettings]) -> Scale:
-    """The scale of a question: what the person said, else what is known of its first image.
+    """The scale of a question: what the person said, else what is known of it or its first image.
 
     >>> scale_of(Question((), "", LayoutSettings(nm_per_px=2.5)))
     Scale(nm_per_px=2.5, source='user')
@@ -59,5 +59,5 @@ def scale_of(question: Question[LayoutSettings]) -> Scale:
     if question.context.nm_per_px > 0:
         return Scale(question.context.nm_per_px, "user")
     if not question.images:
-        return Scale(None, "")
+        return Scale(question.nm_per_px, question.scale_source)
     return Scale(question.images[0].nm_per_px, question.images[0].scale_source)
