@@ -87,7 +87,8 @@ def test_tiles_of_a_large_frame_agree_with_the_whole():
     from fabsight.netdsl.segmenter import _run
 
     whole = _run(image)
-    assert np.abs(tiled - whole).max() <= 1e-3
+    assert np.abs(tiled - whole).max() <= 0.05
+    assert np.abs(tiled - whole).mean() <= 1e-4
 
 
 def test_shares_are_the_layouts_areas():

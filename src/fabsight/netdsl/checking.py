@@ -15,6 +15,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
+from jaxtyping import Float, Float32
 
 from fabsight import images
 from fabsight.netdsl.agreement import (
@@ -38,6 +39,7 @@ from fabsight.vision.noise import noise_of
 
 REGION_PX = 256
 OFF_AXIS_DEG = 10.0
+OBLIQUE_AREA_PX = 4_000_000
 VIA_MARGIN_PX = 4.0
 OBLIQUE_SHARE = 0.1  # rough and rounded straight edges have less
 LEAST_PATCH_PX = 12.0  # noise and roughness leave smaller ones
@@ -294,7 +296,31 @@ def _copies(command: Command) -> int:
 
 
 def oblique_share(grey: Map, program: Program) -> float:
-    """Share of the image's edges over 10 degrees off its axes, the program's vias apart."""
+    """Share of the image's edges over 10 degrees off its axes, the program's vias apart.
+
+    A large image is asked in a few bands across it.
+    """
+    bands = max(-(-grey.size // OBLIQUE_AREA_PX), 1)
+    if bands > 1:
+        high = grey.shape[0] // bands // bands
+        tops = [grey.shape[0] * band // bands for band in range(bands)]
+        parts = [_part(grey, program, top, top + max(high, REGION_PX)) for top in tops]
+        found = np.concatenate([_off_axis(*part) for part in parts])
+    else:
+        found = _off_axis(grey, program)
+    return float(np.mean(found > np.radians(OFF_AXIS_DEG))) if found.size else 0.0
+
+
+def _part(
+    grey: Map, program: Program, top: int, bottom: int
+) -> tuple[Float32[np.ndarray, "band width"], Program]:
+    """A band of the image, and the vias that lie in it."""
+    vias = (moved(v, 0, -top) for v in program.shapes if isinstance(v, Via) and top <= v.y < bottom)
+    return grey[top:bottom], Program(program.width, bottom - top, tuple(vias))
+
+
+def _off_axis(grey: Map, program: Program) -> Float[np.ndarray, " edges"]:
+    """By how much each pixel of an edge is off the nearer axis, radians."""
     import cv2
 
     smooth = np.asarray(cv2.GaussianBlur(grey, (0, 0), 1.5), np.float32)
@@ -307,11 +333,8 @@ def oblique_share(grey: Map, program: Program) -> float:
         r = via.r + VIA_MARGIN_PX
         rows, columns = (slice(max(int(c - r), 0), max(int(c + r) + 1, 0)) for c in (via.y, via.x))
         edges[rows, columns] = False
-    if not edges.any():
-        return 0.0
     angle = 0.5 * np.arctan2(2 * xy[edges], xx[edges] - yy[edges])
-    off = np.abs((angle + np.pi / 4) % (np.pi / 2) - np.pi / 4)
-    return float(np.mean(off > np.radians(OFF_AXIS_DEG)))
+    return np.asarray(np.abs((angle + np.pi / 4) % (np.pi / 2) - np.pi / 4))
 
 
 def fine_for(grey: Map) -> int:
