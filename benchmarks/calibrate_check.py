@@ -188,6 +188,17 @@ def via_size(program: Program, rng: np.random.Generator) -> Program:
     return _with(program, index, replace(via, r=max(via.r + float(by), 0.5)))
 
 
+def via_aside(program: Program, rng: np.random.Generator) -> Program:
+    """One via 2 to 5 px aside."""
+    vias = [k for k, s in enumerate(program.shapes) if isinstance(s, Via)]
+    if not vias:
+        return program
+    index, angle = vias[rng.integers(len(vias))], rng.uniform(0, 2 * np.pi)
+    by = rng.uniform(2, 5)
+    shape = moved(program.shapes[index], float(by * np.cos(angle)), float(by * np.sin(angle)))
+    return _with(program, index, shape)
+
+
 def miss_many(program: Program, rng: np.random.Generator) -> Program:
     """Several shapes left out, up to all but one."""
     count = len(program.shapes)
@@ -233,8 +244,9 @@ DAMAGES: dict[str, Callable[[Program, np.random.Generator], Program]] = {
     "empty": nothing,
     "all metal": everything,
     "via size": via_size,
+    "via aside": via_aside,
 }
-OF_VIAS = (false_via, via_size)
+OF_VIAS = (false_via, via_size, via_aside)
 
 
 def damaged(

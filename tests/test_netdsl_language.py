@@ -341,7 +341,10 @@ def test_a_canvas_other_than_the_image_is_refused_at_its_line() -> None:
 def test_a_program_without_an_image_has_any_canvas() -> None:
     text = "CANVAS 64 48"
     assert TASK.parse(text, Question((), "?", LayoutSettings())) == Program(64, 48)
-    assert TASK.parse(text, of_image(1, 1)) == Program(64, 48)  # carries the scale only
+    scaled = Question((), "?", LayoutSettings(), nm_per_px=2.5)
+    assert TASK.parse(text, scaled) == Program(64, 48)
+    with pytest.raises(AnswerError, match="1 x 1 px"):
+        TASK.parse(text, of_image(1, 1))
 
 
 @dataclass(frozen=True)

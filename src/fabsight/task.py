@@ -70,14 +70,14 @@ class Question(Generic[C]):
     """What a model sees.
 
     Attributes:
-        images: One or more images, in the task's order.
+        images: The images, in the task's order; none for an answer read from a file.
         text: The question in words.
         context: Settings and facts the task defines (edge convention, die grid, cameras, ...).
         source: Where it came from, for error messages and results: a path, or path#wafer.
         shots: Labelled examples shown before the question.
         golden: A reference image to compare with.
         description: The user's own words about the sample.
-        nm_per_px: Pixel size where there is no image to say it: of an answer read from a file.
+        nm_per_px: Pixel size where there is no image to say it; images say their own.
         scale_source: Where that came from.
     """
 
@@ -250,7 +250,7 @@ class Task(Generic[A, C]):
             other file is text in the task's language, read by the format of the task's own name
             where it has one, by `parse` where it has none.
         vary: Labelled variants of an answer (defects, process variations), None without any; the
-            question has the settings, and an image with the pixel size where that is known.
+            question has the settings, and the pixel size where that is known.
         tables: Name -> rows of measurements (dicts) of an answer, for CSV and reports.
         uses: What of a question, beside images and context, can change an answer: "text", "golden",
             "shots". A person who gives what is not used is told so.

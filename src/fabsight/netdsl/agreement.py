@@ -36,7 +36,7 @@ from fabsight.vision.noise import noise_of
 BLUR_PX = 1.0
 BOX_PX = 9
 SLOW_PX = 16  # illumination is smoothed over two and a half times this
-EXPLAINED_WITHIN_PX = 4.0
+EXPLAINED_WITHIN_PX = 4.0  # of the outline
 LARGEST_PATCH_PX = 2000.0
 MOST_PATCHES = 16
 FALSE, WEAKEST, WEAKEST_PX = 1, 2, 3  # places of these measures among those along the outline
@@ -52,7 +52,7 @@ BODY_PX = 1.0  # metal this far from its edges is a shape's body
 FAR_PX = 4.0  # floor this far from metal is floor
 LEAST_BODY_PX = 16
 BODY_STEP = 0.3  # of the range of grey along edges: less between floor and metal tells nothing
-SAMPLE = 16_384  # pixels that estimate noise and thresholds
+SAMPLE = 16_384  # pixels that estimate thresholds
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Measures:
         blot: Largest difference from the prediction, over its own spread.
         support: Mean support of the outline's pieces, by length, 0 to 1.
         false_px: px of outline that nothing in the image supports, short pieces taken together.
-        weakest_shape: Support of the weakest shape.
+        weakest_shape: Support of the weakest shape, or of all small ones together.
         weakest_px: Most px of one piece's outline that nothing in the image supports.
         offset_px: Root mean square offset of the sides of shapes.
         moved_px: Largest displacement of a shape beyond what roughness explains.
@@ -78,7 +78,7 @@ class Measures:
         edge_sigma: Largest offset of a piece of outline, over what roughness explains.
         gap_px: How far the whole outline lies from the edge convention.
         via_shown: How clearly the faintest via in metal stands out, 0 to 1; 1 without any.
-        via_sized: How well the radius of the worst via in metal fits, 0 to 1; 1 without any.
+        via_fits: How well radius and place of the worst via in metal fit, 0 to 1; 1 without any.
         rough_px: Scatter of pieces of 64 px about the outline.
         noise: Noise of the image over its contrast.
     """
@@ -102,7 +102,7 @@ class Measures:
     rough_px: float
     gap_px: float
     via_shown: float
-    via_sized: float
+    via_fits: float
     noise: float
 
 
@@ -179,11 +179,7 @@ def _along(
     support = np.minimum(one.support, 1) * one.likeness
     length = pieces.length_px
     spread = _scatter(pieces, sides, one, whole)
-    of_shape = np.bincount(pieces.shape, length)
-    by_shape = np.bincount(pieces.shape, support * length) / np.maximum(of_shape, 1e-9)
-    by_shape[of_shape < LEAST_PIECE_PX] = np.inf
-    by_shape = np.minimum(by_shape, bodies[: len(by_shape)])
-    weakest = int(np.argmin(by_shape))
+    by_shape, least = _of_shapes(pieces, support, bodies)
     moved, wide = _opposite(sides, whole.offset_px, spread)
     long = np.flatnonzero(length >= LEAST_PIECE_PX)
     error = np.sqrt(spread / length[long])
@@ -193,7 +189,7 @@ def _along(
     fits = [
         float(np.average(support, weights=length)),
         float(((1 - support) * length).sum()),
-        float(by_shape[weakest]) if np.isfinite(by_shape[weakest]) else 0.0,
+        least,
         float(((1 - support) * length).max()),
         float(np.sqrt(np.average(whole.offset_px**2, weights=sides.length_px))),
         *moved,
@@ -206,6 +202,24 @@ def _along(
     if at < 0:
         return fits, weak, -1, 0.0
     return fits, weak, int(pieces.shape[at]), float(one.offset_px[at])
+
+
+def _of_shapes(
+    pieces: Pieces, support: Float[np.ndarray, " pieces"], bodies: Float[np.ndarray, " shapes"]
+) -> tuple[Float[np.ndarray, " shapes"], float]:
+    """Support of each shape by its outline and its body, inf where not told; the least.
+
+    Shapes of little outline are judged together, for the least only.
+    """
+    length = np.bincount(pieces.shape, pieces.length_px, len(bodies))
+    total = np.bincount(pieces.shape, support * pieces.length_px, len(bodies))
+    long = length >= LEAST_PIECE_PX
+    found = np.minimum(np.where(long, total / np.maximum(length, 1e-9), np.inf), bodies)
+    least = float(found.min())
+    rest = float(length[~long].sum())
+    if rest >= LEAST_PIECE_PX or not np.isfinite(least):
+        least = min(least, float(total[~long].sum()) / max(rest, 1e-9))
+    return found, least
 
 
 def _boxed(image: Map) -> Map:

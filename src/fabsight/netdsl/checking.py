@@ -20,6 +20,7 @@ from jaxtyping import Float, Float32
 from fabsight import images
 from fabsight.netdsl.agreement import (
     EDGE_WIDTH_PX,
+    EXPLAINED_WITHIN_PX,
     Measures,
     Patch,
     Suspects,
@@ -29,7 +30,7 @@ from fabsight.netdsl.agreement import (
     smoothed,
 )
 from fabsight.netdsl.confidence import confidence, decisive
-from fabsight.netdsl.edge_profiles import Map, outline_of
+from fabsight.netdsl.edge_profiles import Borders, Map, Outline, outline_of
 from fabsight.netdsl.language import Array, Command, Poly, Program, Via, moved
 from fabsight.netdsl.normal import bounds
 from fabsight.netdsl.reduction import reduced
@@ -38,6 +39,7 @@ from fabsight.task import Check, Question
 from fabsight.vision.noise import noise_of
 
 REGION_PX = 256
+BEYOND_PX = 8  # profiles of edges go this far
 OFF_AXIS_DEG = 10.0
 OBLIQUE_AREA_PX = 4_000_000
 VIA_MARGIN_PX = 4.0
@@ -97,7 +99,7 @@ def inspect(question: Question[LayoutSettings], program: Program) -> Findings:
         said = f"canvas {program.width} x {program.height} px, image {width} x {height} px"
         return _refused(f"the sizes differ: {said}")
     read = reduced(question)
-    small = program if read.factor == 1 else read.shrunk(program)
+    small = read.shrunk(program)
     sight = Sight(images.grey(read.question.images[0]), small, program, read.factor)
     regions = list(_regions(sight, question.context))
     if not regions:
@@ -129,19 +131,31 @@ def _refused(reason: str, score: float = 0.0) -> Findings:
 def _regions(sight: Sight, settings: LayoutSettings) -> Iterator[Region]:
     """The findings in each part of the image that has edges, or where the program has."""
     grey, shapes = sight.grey, sight.program.shapes
-    fine = fine_for(grey)
-    boxes = np.array([bounds(shape) for shape in shapes]).reshape(-1, 4)
-    rows, columns = (_cuts(side) for side in grey.shape)
-    for top, bottom in rows:
-        for left, right in columns:
-            x0, y0, x1, y1 = boxes.T
-            here = (x0 < right) & (x1 > left) & (y0 < bottom) & (y1 > top)
+    height, width = grey.shape
+    x0, y0, x1, y1 = np.array([bounds(shape) for shape in shapes]).reshape(-1, 4).T
+    for top, bottom in _cuts(height):
+        for left, right in _cuts(width):
+            # the outline is known a little beyond the part: edges there show in it
+            here = (x0 < right + BEYOND_PX) & (x1 > left - BEYOND_PX)
+            here &= (y0 < bottom + BEYOND_PX) & (y1 > top - BEYOND_PX)
             indices = np.flatnonzero(here).tolist()
             inside = tuple(moved(shapes[k], -left, -top) for k in indices)
-            part = Program(right - left, bottom - top, inside)
-            measured = _measured(grey[top:bottom, left:right], part, settings, fine)
+            program = Program(right - left, bottom - top, inside)
+            borders = Borders(left == 0, top == 0, right == width, bottom == height)
+            outline = _outline(program, borders, fine_for(grey))
+            measured = _measured(grey[top:bottom, left:right], program, outline, settings)
             if measured is not None:
                 yield _in_place(*measured, (left, top), indices, sight.px)
+
+
+def _outline(program: Program, borders: Borders, fine: int) -> Outline | None:
+    """The outline of a part of an image that goes on beyond all sides but `borders`."""
+    before_x, before_y, after_x, after_y = (0 if there else BEYOND_PX for there in borders)
+    size = program.width + before_x + after_x, program.height + before_y + after_y
+    wide = Program(*size, tuple(moved(s, before_x, before_y) for s in program.shapes))
+    outline = outline_of(wide, fine, borders)
+    rows = slice(before_y, before_y + program.height)
+    return outline and outline.part(rows, slice(before_x, before_x + program.width))
 
 
 def _cuts(side: int) -> list[tuple[int, int]]:
@@ -151,14 +165,16 @@ def _cuts(side: int) -> list[tuple[int, int]]:
 
 
 def _measured(
-    grey: Map, program: Program, settings: LayoutSettings, fine: int
+    grey: Map, program: Program, outline: Outline | None, settings: LayoutSettings
 ) -> tuple[Measures | None, float, Suspects] | None:
-    """Measures (None for a program without outline), weight and suspects; None without edges."""
-    outline = outline_of(program, fine)
-    if outline is not None:
+    """Measures (None where no outline runs), weight and suspects; None without edges in either."""
+    if outline is not None and (length := length_of(outline)):
         found, suspects = measure(grey, program, outline, settings.edge)
-        return found, length_of(outline), suspects
-    length = np.count_nonzero(edge_energy(smoothed(grey), noise_of(grey))) / EDGE_WIDTH_PX
+        return found, length, suspects
+    edges = edge_energy(smoothed(grey), noise_of(grey)) > 0
+    if outline is not None:  # what belongs to edges beyond this part
+        edges &= np.abs(outline.distance_px) > EXPLAINED_WITHIN_PX
+    length = np.count_nonzero(edges) / EDGE_WIDTH_PX
     if not length:
         return None
     height, width = grey.shape
@@ -233,7 +249,7 @@ def _summed_up(sight: Sight, regions: Sequence[Region]) -> Findings:
     if oblique > OBLIQUE_SHARE:
         said["oblique or curved edges"] = f"{100 * oblique:.0f} % of the outline"
     if sight.px != 1:
-        said["read at"] = f"1/{sight.px:g} of the image's size, for its edges are wide"
+        said["read at"] = f"1/{sight.px:g} of the image's size"
     return Findings(
         Check(mean("score"), coverage, True, said), tuple(order), tuple(patches[:MOST_MARKED])
     )
@@ -301,21 +317,21 @@ def oblique_share(grey: Map, program: Program) -> float:
     A large image is asked in a few bands across it.
     """
     bands = max(-(-grey.size // OBLIQUE_AREA_PX), 1)
-    if bands > 1:
-        high = grey.shape[0] // bands // bands
-        tops = [grey.shape[0] * band // bands for band in range(bands)]
-        parts = [_part(grey, program, top, top + max(high, REGION_PX)) for top in tops]
-        found = np.concatenate([_off_axis(*part) for part in parts])
-    else:
-        found = _off_axis(grey, program)
+    high = max(grey.shape[0] // bands**2, REGION_PX)
+    tops = [grey.shape[0] * band // bands for band in range(bands)]
+    found = np.concatenate([_off_axis(*_part(grey, program, top, top + high)) for top in tops])
     return float(np.mean(found > np.radians(OFF_AXIS_DEG))) if found.size else 0.0
 
 
 def _part(
     grey: Map, program: Program, top: int, bottom: int
 ) -> tuple[Float32[np.ndarray, "band width"], Program]:
-    """A band of the image, and the vias that lie in it."""
-    vias = (moved(v, 0, -top) for v in program.shapes if isinstance(v, Via) and top <= v.y < bottom)
+    """A band of the image, and the vias that reach into it."""
+    vias = (
+        moved(via, 0, -top)
+        for via in program.shapes
+        if isinstance(via, Via) and top - via.y < via.r + VIA_MARGIN_PX > via.y - bottom
+    )
     return grey[top:bottom], Program(program.width, bottom - top, tuple(vias))
 
 

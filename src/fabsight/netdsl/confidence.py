@@ -65,7 +65,7 @@ KNOWN = {
     "edge_sigma": "one edge is off by {:.1f} times what roughness explains",
     "gap_px": "edges lie {:.1f} px outside or inside of the edge convention",
     "via_shown": "a via in metal shows only {:.0%} of the contrast it needs",
-    "via_sized": "the radius of a via in metal explains only {:.0%} of what the best one does",
+    "via_fits": "radius and place of a via in metal explain only {:.0%} of what the best ones do",
 }
 
 
@@ -90,7 +90,7 @@ def raw(found: Measures) -> list[float]:
         math.log(found.edge_sigma + 0.5),
         math.log(found.gap_px + 0.3),
         math.log(1.05 - found.via_shown),
-        math.log(1.05 - found.via_sized),
+        math.log(1.05 - found.via_fits),
     ]
 
 
@@ -137,7 +137,7 @@ FITTED = {
     "edge_sigma": (1.802, 0.352, 0.195, 0.450, 0.000, 0.031),
     "gap_px": (-0.352, 0.190, 0.006, 0.336, 0.505, 0.548),
     "via_shown": (-2.814, -0.005, 0.091, 0.450, 0.149, 0.364),
-    "via_sized": (-2.443, -0.041, 0.320, 0.623, 0.138, 0.187),
+    "via_fits": (-2.443, -0.041, 0.320, 0.623, 0.138, 0.187),
 }
 _TABLE = np.array(list(FITTED.values()))
 USUAL, SPREAD, WEIGHTS = _TABLE[:, :3], _TABLE[:, 3], _TABLE[:, 4:]

@@ -9,7 +9,7 @@ must be shifted is the offset of that edge, how strongly it follows is the piece
 
 import math
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
@@ -24,7 +24,7 @@ Profile: TypeAlias = Float[np.ndarray, " bins"]
 REACH_PX = 8.0  # profiles go this far to either side
 STEP_PX = 0.5
 CELL_PX = 64
-BORDER_PX = 3
+BORDER_PX = 2
 STRIP_PX = 512  # rows done at once: bounds memory on large frames
 LARGEST_OFFSET_PX = 4.0
 SIDES = ("left", "right", "top", "bottom")
@@ -35,6 +35,18 @@ CENTRES_PX = np.linspace(-REACH_PX, REACH_PX, BINS)
 VIA_REACH_PX = 2.0  # a via's own profile begins this far outside it
 VIA_BINS = 16
 _SHIFTS_PX = np.arange(-LARGEST_OFFSET_PX, LARGEST_OFFSET_PX + 0.01, 0.25)
+
+
+class Borders(NamedTuple):
+    """Which sides of a canvas are sides of the image."""
+
+    left: bool
+    top: bool
+    right: bool
+    bottom: bool
+
+
+ALL_BORDERS = Borders(True, True, True, True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +67,18 @@ class Outline:
     shape_of_piece: Int[np.ndarray, " names"]
     alone: Int[np.ndarray, "height width"]
 
+    def part(self, rows: slice, columns: slice) -> "Outline":
+        """The same on a part of the canvas."""
+        maps = (self.distance_px, self.bins, self.piece)
+        distance, bins, piece = (each[rows, columns] for each in maps)
+        return Outline(distance, bins, piece, self.shape_of_piece, self.alone[rows, columns])
 
-def outline_of(program: Program, fine: int = 2) -> Outline | None:
+
+def outline_of(program: Program, fine: int = 2, borders: Borders = ALL_BORDERS) -> Outline | None:
     """Where each pixel lies with respect to the program's outline; None when it has none.
 
     Edges are rounded to 1/fine px. A binary image is itself drawn on whole pixels: take 1 there.
+    `borders` says where the canvas ends with the image; elsewhere the image goes on.
     """
     import cv2
 
@@ -78,7 +97,7 @@ def outline_of(program: Program, fine: int = 2) -> Outline | None:
     cell = rows[:, None] * across + columns
     owner = _nearest_owner(owner, mask)
     near = np.abs(distance) < REACH_PX
-    near &= _off_border(mask.shape)  # an edge beside the border shows one of its sides only
+    near &= _off(mask.shape, borders)  # an edge right beside the border shows one side only
     piece = np.where(near, (cell * 4 + side) * NAMES_KEPT + owner % NAMES_KEPT, np.int32(-1))
     shape = np.full((int(rows[-1]) + 1) * across * 4 * NAMES_KEPT, -1, np.int32)
     shape[piece[near]] = owner[near]
@@ -87,10 +106,12 @@ def outline_of(program: Program, fine: int = 2) -> Outline | None:
     return Outline(distance, bins, piece, shape, alone)
 
 
-def _off_border(shape: tuple[int, ...]) -> Bool[np.ndarray, "height width"]:
-    off = np.zeros(shape, bool)
-    off[BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX] = True
-    return off
+def _off(shape: tuple[int, ...], borders: Borders) -> Bool[np.ndarray, "height width"]:
+    """What lies farther than BORDER_PX from the image's borders."""
+    inside = np.zeros(shape, bool)
+    left, top, right, bottom = (BORDER_PX if there else 0 for there in borders)
+    inside[top : shape[0] - bottom, left : shape[1] - right] = True
+    return inside
 
 
 def _owners(

@@ -64,6 +64,8 @@ NAMES = {"left": "left", "right": "right", "up": "upper", "down": "lower"}
 HIDDEN = "hidden"  # at the image's border or beside other metal, all along
 UNSEEN = "not seen"  # it does not stand out from the noise
 UNSEEN_VIA = "rim cut or not seen"
+UNTRIED = f"not tried: only the first {MOST_MEASURED:,} are"
+SHORT_PX = 8.0  # corners take 2 px at each end, and 4 rows must be left
 COLUMNS = ("kind", "id", "orientation", "edge", "rows", "wire", "x_px", "y_px")
 
 Measurement: TypeAlias = dict[str, Any]
@@ -78,7 +80,7 @@ class MeasuredLeg:
         leg: The run.
         left: Per row, of the left edge (upper edge of a horizontal run); None if it is hidden.
         right: Per row, of the right (lower) edge.
-        lost: Why `left` or `right` is None, by that name.
+        lost: Why `left` or `right` is None, by that name, or why "both" are.
     """
 
     leg: Leg
@@ -103,11 +105,11 @@ class MeasuredLeg:
     @property
     def unmeasured(self) -> str:
         """Why there is no width, in words; "" where there is one."""
-        if lost := [self.lost[side] for side in ("left", "right") if side in self.lost]:
-            return "; ".join(lost)
-        if self.width is None:
-            return "its edges are not those of one wire"
-        return "" if np.isfinite(mean_of(self.width)) else "few rows show both edges"
+        if self.left is None or self.right is None:
+            return "; ".join(self.lost.values())
+        if not np.isfinite(mean_of(self.left + self.right)):
+            return "few rows show both edges"
+        return "its edges are not those of one wire" if self.width is None else ""
 
     @property
     def centre_px(self) -> float:
@@ -123,7 +125,7 @@ def measure(question: Question[LayoutSettings], program: Program) -> list[Measur
     scale. The settings' `edge` says which edge is measured.
     """
     read = reduced(question)
-    small = program if read.factor == 1 else read.shrunk(program)
+    small = read.shrunk(program)
     legs, vias = measure_parts(grey_of(read.question.images[0]), small, question.context.edge)
     runs = [m.leg for m in legs]
     sides = {"left": -1, "right": 1}
@@ -179,6 +181,10 @@ def with_sides(
             for side, way, own in zip(("left", "right"), facing, sides, strict=True)
             if own is None
         }
+        if lost and leg.span[1] - leg.span[0] < SHORT_PX:
+            lost = {"both": "too short"}
+        if index >= MOST_MEASURED:
+            lost = {"both": UNTRIED}
         found.append(MeasuredLeg(leg, sides[0], sides[1], lost))
     return found
 
@@ -286,8 +292,9 @@ def _via_row(index: int, via: MeasuredVia, wire: MeasuredLeg | None) -> Measurem
         "design_diameter_px": 2 * via.design.r,
         "diameter_px": via.diameter_px,
         "diameter_se_px": via.diameter_se_px,
-        "unmeasured": None if np.isfinite(via.diameter_px) else UNSEEN_VIA,
     }
+    if not np.isfinite(via.diameter_px):
+        row["unmeasured"] = UNTRIED if index >= MOST_MEASURED else UNSEEN_VIA
     if wire is None:
         return row
     overlay = wire.leg.across(via.x_px, via.y_px) - wire.centre_px

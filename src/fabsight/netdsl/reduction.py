@@ -19,19 +19,22 @@ from fabsight.images import grey, is_binary
 from fabsight.netdsl.canonical import canonical
 from fabsight.netdsl.settings import LayoutSettings, scale_of
 from fabsight.netdsl.shapes import Array, Command, Program, scaled
-from fabsight.task import Image, Question
+from fabsight.task import FabsightError, Image, Question
 from fabsight.vision.noise import noise_of
 
 Grey = Float32[np.ndarray, "height width"]
 
 FACTORS = (1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
-WIDE_PX = 2.0  # edges of simulated looks are 0.4 to 1.9 px wide
-USUAL_PX = 1.4
-LEAST_SIDE_PX = 48  # no image is reduced below this
+WIDE_PX = 2.2  # edges of simulated looks are 0.4 to 2 px wide, few more
+USUAL_PX = 1.6
+LEAST_SIDE_PX = 48  # nothing is reduced below this unasked
+FEWEST_PX = 16  # ... nor asked
 FINE_BLURS_PX = (1.0, 2.0, 4.0)  # the first at which edges stand above the noise is taken
 COARSER = 3
-STEEPEST = 0.02  # share of the pixels that are taken for edges
+STEEPEST = 0.002  # share of the pixels whose squared slope is above that of the steepest edges
+STRONG = 0.5  # of that squared slope, and more, is an edge
 TILE_PX = 512  # of a large image a few tiles are asked
+COARSE = 4  # px to one of the image that chooses them
 ANTI_ALIAS = 0.45  # standard deviation of the blur before reducing, over sqrt(factor^2 - 1)
 
 
@@ -48,7 +51,9 @@ class Reduced:
     factor: float
 
     def shrunk(self, program: Program) -> Program:
-        """A program of the original image as one of the reduced image."""
+        """A program of the original image as one of the reduced image; itself at factor 1."""
+        if self.factor == 1:
+            return program
         size = _reduced_size((program.width, program.height), self.factor)
         return _rescaled(program, 1 / self.factor, size)
 
@@ -59,9 +64,12 @@ class Reduced:
 
 @lru_cache(maxsize=2)
 def reduced(question: Question[LayoutSettings]) -> Reduced:
-    """The question as it is read: the person's factor, or one that makes wide edges usual."""
+    """The question as it is read: the person's factor, or one that makes wide edges usual.
+
+    Raises FabsightError where the person's factor leaves next to nothing.
+    """
     seen = grey(question.images[0])
-    factor = question.context.reduce or _factor(seen)
+    factor = _factor(seen, question.context.reduce)
     if factor == 1:
         return Reduced(question, 1.0)
     scale = scale_of(question)
@@ -85,10 +93,19 @@ def shrink(image: Grey, factor: float) -> Float32[np.ndarray, "less_high less_wi
     return np.asarray(small, np.float32)
 
 
-def _factor(image: Grey) -> float:
-    """By how much to reduce; 1 for masks and for edges that are not wide."""
+def _factor(image: Grey, said: float = 0.0) -> float:
+    """By how much to reduce; 1 for masks, and for edges that are not wide."""
     if is_binary(image):
         return 1.0
+    if said:
+        most = min(image.shape) / FEWEST_PX
+        if said > max(most, 1.0):
+            height, width = image.shape
+            raise FabsightError(
+                f"netdsl: reduce={said:g} leaves too little of {width} x {height} px: "
+                f"give {max(most, 1.0):g} at most"
+            )
+        return said
     tiles = _tiles(image)
     if edge_px(tiles) <= WIDE_PX:
         return 1.0
@@ -100,18 +117,23 @@ def _factor(image: Grey) -> float:
 
 
 def _tiles(image: Grey) -> list[Grey]:
-    """The image, or four tiles of it where it is large."""
+    """The image, or the four tiles of a large one in which most changes."""
+    import cv2
+
     height, width = image.shape
     if height * width <= 4 * TILE_PX**2:
         return [image]
-    return [
-        image[y : y + TILE_PX, x : x + TILE_PX]
-        for y, x in product(*((side // 8, side * 5 // 8) for side in (height, width)))
-    ]
+    coarse = cv2.resize(image, (width // COARSE, height // COARSE), interpolation=cv2.INTER_AREA)
+    slope = _squared_slope(np.asarray(coarse, np.float32), 1.0)
+    corners = list(product(range(0, height - TILE_PX + 1, TILE_PX), range(0, width, TILE_PX)))
+    side = TILE_PX // COARSE
+    change = [slope[y // COARSE :, x // COARSE :][:side, :side].mean() for y, x in corners]
+    chosen = [corners[k] for k in np.argsort(change)[-4:]]
+    return [image[y : y + TILE_PX, x : x + TILE_PX] for y, x in chosen]
 
 
 def edge_px(tiles: Sequence[Grey]) -> float:
-    """How wide the steepest edges of images are: the standard deviation of a Gaussian edge, px.
+    """How wide the strong edges of images are: the standard deviation of a Gaussian edge, px.
 
     0 where there are none, or noise hides them.
     """
@@ -130,18 +152,15 @@ def edge_px(tiles: Sequence[Grey]) -> float:
 
 
 def _slopes(tiles: Sequence[Grey], blurs_px: Sequence[float], between_px: float) -> list[float]:
-    """Mean squared slope of blurred images, where a blur between finds the steepest."""
+    """Mean squared slope of blurred images where a blur between finds strong edges."""
     steep = [_squared_slope(tile, between_px) for tile in tiles]
-    least = np.quantile(np.concatenate([part.ravel() for part in steep]), 1 - STEEPEST)
+    top = float(np.quantile(np.concatenate([part.ravel() for part in steep]), 1 - STEEPEST))
+    strong = [part >= STRONG * top for part in steep]
+    count = sum(int(part.sum()) for part in strong)
+    pairs = list(zip(tiles, strong, strict=True))
     return [
-        float(
-            np.concatenate(
-                [
-                    _squared_slope(tile, blur)[part >= least]
-                    for tile, part in zip(tiles, steep, strict=True)
-                ]
-            ).mean()
-        )
+        math.fsum(float(_squared_slope(tile, blur)[part].sum()) for tile, part in pairs)
+        / max(count, 1)
         for blur in blurs_px
     ]
 

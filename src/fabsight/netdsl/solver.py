@@ -33,11 +33,11 @@ def solve(question: Question[LayoutSettings]) -> str:
 
 def layout_of(question: Question[LayoutSettings]) -> Program:
     """The program of a layout image."""
-    image = grey(question.images[0])
     read = reduced(question)
     if read.factor != 1:
-        return read.enlarged(layout_of(read.question), (image.shape[1], image.shape[0]))
-    settings = question.context
+        height, width = question.images[0].pixels.shape[:2]
+        return read.enlarged(layout_of(read.question), (width, height))
+    image, settings = grey(question.images[0]), question.context
     found = seen(question)
     bulge = settings.price * (1 if is_binary(image) else ROUGH_BULGE)
     extended = settings.extended and not settings.strict_l2

@@ -2,14 +2,15 @@
 
 Each via is looked at along rays from its centre: how far the grey is from that of metal as far
 from its edge. What is a via's own stands out from that within a radius; the program's radius is
-held against the one that tells the two greys apart best.
+held against the one that tells the two greys apart best. A via that lies aside stands out more on
+one side of its rim than on the other.
 """
 
 import math
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Bool, Float, Float32
 
 from fabsight.netdsl.edge_profiles import BINS, CENTRES_PX, Map, Outline, Profile
 from fabsight.netdsl.language import Program, Via
@@ -21,7 +22,7 @@ RAYS = 16
 RING_PX = 0.5
 BEYOND_PX = 4.0  # rays end this far outside the rim
 WALL_PX = 1.5  # nothing is judged so close to the metal's edge
-BEYOND = -1e3  # what lies outside of the image
+BAND_PX = 4.0  # across the rim: how far aside a via may lie
 LEAST_RING = 4  # rays that must reach a ring
 
 
@@ -30,11 +31,12 @@ class ViaFit(NamedTuple):
 
     Attributes:
         shown: How clearly the faintest stands out, 0 to 1; 1 is a fifth of the range along edges.
-        sized: How much of what the best radius explains the drawn one explains, 0 to 1.
+        fits: How much of what the best radius explains the drawn one explains, less the share of
+            its radius that a via lies aside; 0 to 1.
     """
 
     shown: float
-    sized: float
+    fits: float
 
 
 def fit_of_vias(smooth: Map, program: Program, outline: Outline, mean: Profile) -> ViaFit:
@@ -49,14 +51,16 @@ def fit_of_vias(smooth: Map, program: Program, outline: Outline, mean: Profile) 
     vias = np.array([(via.x, via.y, via.r) for via in _buried(program, outline)], float)
     if not len(vias):
         return ViaFit(1.0, 1.0)
-    stands_out, seen = _rings(vias, smooth, outline.distance_px, mean)
-    within = _radii(seen.shape[1]) <= np.maximum(CORE * vias[:, 2:], RING_PX)
-    core = np.abs(_mean(stands_out, seen * within))
+    rest, use = _rays(vias, smooth, outline.distance_px, mean)
+    rings, area = _rings(rest, use)
+    within = _radii(area.shape[1]) <= np.maximum(CORE * vias[:, 2:], RING_PX)
+    core = np.abs(_mean(rings, area * within))
     shown = core / (VIA_STEP * float(np.ptp(mean)) + 1e-9)
-    sized = _explained(stands_out, seen, vias[:, 2])
+    aside = _aside_px(rest, use, core, vias[:, 2]) / vias[:, 2]
+    fits = _explained(rings, area, vias[:, 2]) * np.maximum(1 - aside, 0)
     visible = shown >= 1
     return ViaFit(
-        min(float(shown.min()), 1.0), float(sized[visible].min()) if visible.any() else 1.0
+        min(float(shown.min()), 1.0), float(fits[visible].min()) if visible.any() else 1.0
     )
 
 
@@ -71,29 +75,63 @@ def _radii(rings: int) -> Float[np.ndarray, " rings"]:
     return (np.arange(rings) + 0.5) * RING_PX
 
 
-def _rings(
+def _rays(
     vias: Float[np.ndarray, "vias 3"], smooth: Map, metal_px: Map, mean: Profile
-) -> tuple[Float[np.ndarray, "vias rings"], Float[np.ndarray, "vias rings"]]:
-    """How far each ring's grey is from metal's, and the area it is seen on, px."""
+) -> tuple[Float[np.ndarray, "vias rays rings"], Bool[np.ndarray, "vias rays rings"]]:
+    """How far the grey is from metal's along rays from each centre, and where that counts."""
     x, y, r = vias.T[:, :, None, None]
     rho = _radii(math.ceil((float(r.max()) + BEYOND_PX) / RING_PX))
     angle = 2 * np.pi * np.arange(RAYS)[:, None] / RAYS
     columns = np.asarray(x - 0.5 + np.cos(angle) * rho, np.float32).reshape(-1, len(rho))
     rows = np.asarray(y - 0.5 + np.sin(angle) * rho, np.float32).reshape(-1, len(rho))
+    height, width = smooth.shape
+    there = (columns >= 0) & (columns <= width - 1) & (rows >= 0) & (rows <= height - 1)
     inside = _sampled(metal_px, columns, rows)
     rest = _sampled(smooth, columns, rows) - np.interp(inside, CENTRES_PX, mean)
-    use = (inside > WALL_PX) & (rho <= r + BEYOND_PX).repeat(RAYS, axis=1).reshape(inside.shape)
-    use, rest = (part.reshape(len(vias), RAYS, -1) for part in (use, rest))
+    use = (
+        there
+        & (inside > WALL_PX)
+        & (rho <= r + BEYOND_PX).repeat(RAYS, axis=1).reshape(inside.shape)
+    )
+    shape = len(vias), RAYS, len(rho)
+    return rest.reshape(shape), use.reshape(shape)
+
+
+def _rings(
+    rest: Float[np.ndarray, "vias rays rings"], use: Bool[np.ndarray, "vias rays rings"]
+) -> tuple[Float[np.ndarray, "vias rings"], Float[np.ndarray, "vias rings"]]:
+    """How far each ring's grey is from metal's, and the area it is seen on, px."""
     count = use.sum(axis=1)
     ring = (use * rest).sum(axis=1) / np.maximum(count, 1)
-    area = np.where(count >= LEAST_RING, 2 * np.pi * rho * RING_PX * count / RAYS, 0.0)
-    return ring, area
+    area = 2 * np.pi * _radii(rest.shape[2]) * RING_PX * count / RAYS
+    return ring, np.where(count >= LEAST_RING, area, 0.0)
+
+
+def _aside_px(
+    rest: Float[np.ndarray, "vias rays rings"],
+    use: Bool[np.ndarray, "vias rays rings"],
+    core: Float[np.ndarray, " vias"],
+    drawn: Float[np.ndarray, " vias"],
+) -> Float[np.ndarray, " vias"]:
+    """How far each via lies aside, px: about its rim, grey then varies once around the angle.
+
+    A step moved by d raises the mean over a band of b px by d / b of itself. 0 where the rim is
+    hidden.
+    """
+    near = np.abs(_radii(rest.shape[2]) - drawn[:, None]) <= BAND_PX / 2
+    band = use & near[:, None, :]
+    count = band.sum(axis=2)
+    means = (band * rest).sum(axis=2) / np.maximum(count, 1)
+    turn = np.exp(2j * np.pi * np.arange(RAYS) / RAYS)
+    swing = np.abs(((means - means.mean(axis=1, keepdims=True)) * turn).mean(axis=1)) * 2
+    whole = (count > 0).all(axis=1)
+    return np.where(whole, BAND_PX * swing / np.maximum(core, 1e-9), 0.0)
 
 
 def _sampled(
     image: Map, columns: Float32[np.ndarray, "rays rings"], rows: Float32[np.ndarray, "rays rings"]
 ) -> Float32[np.ndarray, "rays rings"]:
-    """The image between pixels, far below anything beyond its border."""
+    """The image between pixels."""
     import cv2
 
     step = 32_000  # cv2 takes at most 32,767 rows at a time
@@ -103,8 +141,7 @@ def _sampled(
             columns[k : k + step],
             rows[k : k + step],
             cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_CONSTANT,
-            borderValue=BEYOND,
+            borderMode=cv2.BORDER_REPLICATE,
         )
         for k in range(0, len(rows), step)
     ]
