@@ -87,7 +87,7 @@ def test_tiles_of_a_large_frame_agree_with_the_whole():
     from fabsight.netdsl.segmenter import _run
 
     whole = _run(image)
-    assert np.abs(tiled - whole).max() <= 0.05
+    assert np.abs(tiled - whole).max() <= 0.1
     assert np.abs(tiled - whole).mean() <= 1e-4
 
 

@@ -8,13 +8,16 @@ bright rims for walls and colours the regions between them alternately.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
 
+from fabsight import images
 from fabsight.images import is_binary
 from fabsight.netdsl.settings import LayoutSettings
+from fabsight.task import Question
 
 Grey: TypeAlias = Float32[np.ndarray, "height width"]
 Share: TypeAlias = Float32[np.ndarray, "height width"]
@@ -39,6 +42,12 @@ class Evidence:
     share: Share
     via: Share | None
     inverted: bool
+
+
+@lru_cache(maxsize=2)  # how to read a question, its answer and refining ask in turn
+def seen(question: Question[LayoutSettings]) -> Evidence:
+    """What the settings' front end says about a question's first image, at its size."""
+    return evidence(images.grey(question.images[0]), question.context)
 
 
 def evidence(grey: Grey, settings: LayoutSettings) -> Evidence:

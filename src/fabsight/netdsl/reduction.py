@@ -17,6 +17,7 @@ from jaxtyping import Float32
 
 from fabsight.images import grey, is_binary
 from fabsight.netdsl.canonical import canonical
+from fabsight.netdsl.frontends import doubt, seen
 from fabsight.netdsl.settings import LayoutSettings, scale_of
 from fabsight.netdsl.shapes import Array, Command, Program, scaled
 from fabsight.task import FabsightError, Image, Question
@@ -26,9 +27,12 @@ Grey = Float32[np.ndarray, "height width"]
 
 FACTORS = (1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
 WIDE_PX = 2.2  # edges of simulated looks are 0.4 to 2 px wide, few more
-USUAL_PX = 1.6
-LEAST_SIDE_PX = 48  # nothing is reduced below this unasked
+USUAL_PX = 1.4
+LEAST_SIDE_PX = 24  # nothing is reduced below this unasked
 FEWEST_PX = 16  # ... nor asked
+UNDECIDED = 0.1  # the front end: 0.03 to 0.1 on images like those it knows
+LESS = 0.7  # ... of which another size must leave less than this
+SMALLER = (1.5, 2.0, 3.0, 4.0)
 FINE_BLURS_PX = (1.0, 2.0, 4.0)  # the first at which edges stand above the noise is taken
 COARSER = 3
 STEEPEST = 0.002  # share of the pixels whose squared slope is above that of the steepest edges
@@ -64,19 +68,38 @@ class Reduced:
 
 @lru_cache(maxsize=2)
 def reduced(question: Question[LayoutSettings]) -> Reduced:
-    """The question as it is read: the person's factor, or one that makes wide edges usual.
+    """The question as it is read: by the person's factor, or so that edges and shapes are usual.
+
+    Edges tell a first factor. Where the front end is undecided then, and much less so at a smaller
+    size (wide metal looks like floor to it), that is taken.
 
     Raises FabsightError where the person's factor leaves next to nothing.
     """
-    seen = grey(question.images[0])
-    factor = _factor(seen, question.context.reduce)
+    image, said = grey(question.images[0]), question.context.reduce
+    if is_binary(image):
+        return Reduced(question, 1.0)
+    if said:
+        return _at(question, image, _allowed(image, said))
+    first = _at(question, image, _factor(image))
+    undecided = doubt(seen(first.question).share)
+    if question.context.binarize != "learned" or undecided <= UNDECIDED:
+        return first
+    smaller = [first.factor * more for more in SMALLER]
+    others = [_at(question, image, f) for f in smaller if min(image.shape) / f >= LEAST_SIDE_PX]
+    doubts = [doubt(seen(other.question).share) for other in others]
+    if min(doubts, default=math.inf) > LESS * undecided:
+        return first
+    return others[int(np.argmin(doubts))]
+
+
+def _at(question: Question[LayoutSettings], image: Grey, factor: float) -> Reduced:
     if factor == 1:
         return Reduced(question, 1.0)
     scale = scale_of(question)
     known = None if scale.nm_per_px is None else scale.nm_per_px * factor
-    image = Image(shrink(seen, factor), known, scale.source)
+    small = Image(shrink(image, factor), known, scale.source)
     context = replace(question.context, reduce=1.0, nm_per_px=0.0)
-    return Reduced(replace(question, images=(image, *question.images[1:]), context=context), factor)
+    return Reduced(replace(question, images=(small, *question.images[1:]), context=context), factor)
 
 
 def shrink(image: Grey, factor: float) -> Float32[np.ndarray, "less_high less_wide"]:
@@ -93,19 +116,20 @@ def shrink(image: Grey, factor: float) -> Float32[np.ndarray, "less_high less_wi
     return np.asarray(small, np.float32)
 
 
-def _factor(image: Grey, said: float = 0.0) -> float:
-    """By how much to reduce; 1 for masks, and for edges that are not wide."""
-    if is_binary(image):
-        return 1.0
-    if said:
-        most = min(image.shape) / FEWEST_PX
-        if said > max(most, 1.0):
-            height, width = image.shape
-            raise FabsightError(
-                f"netdsl: reduce={said:g} leaves too little of {width} x {height} px: "
-                f"give {max(most, 1.0):g} at most"
-            )
-        return said
+def _allowed(image: Grey, said: float) -> float:
+    """A person's factor."""
+    most = max(min(image.shape) / FEWEST_PX, 1.0)
+    if said > most:
+        height, width = image.shape
+        raise FabsightError(
+            f"netdsl: reduce={said:g} leaves too little of {width} x {height} px: "
+            f"give {most:g} at most"
+        )
+    return said
+
+
+def _factor(image: Grey) -> float:
+    """The factor that makes wide edges usual, 1 where they are not wide."""
     tiles = _tiles(image)
     if edge_px(tiles) <= WIDE_PX:
         return 1.0

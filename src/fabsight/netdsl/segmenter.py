@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float32
 
 TILE_PX = 1280
-MARGIN_PX = 160  # the network sees farther, but hardly: tiles agree with the whole to 0.05
+MARGIN_PX = 160  # the network sees farther, but hardly: tiles agree with the whole to 0.1
 THREADS = 2  # tiles of a large frame at a time
 MULTIPLE = 16
 

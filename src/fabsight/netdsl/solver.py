@@ -1,7 +1,6 @@
 """The embedded model: an image to a program. Front end, fit, edge convention, text."""
 
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from fabsight.netdsl.checking import verify
 from fabsight.netdsl.confidence import FAULTLESS
 from fabsight.netdsl.conventions import drawn_by, outward
 from fabsight.netdsl.fitting import Fit, Share, fit, pieces
-from fabsight.netdsl.frontends import Evidence, evidence
+from fabsight.netdsl.frontends import seen
 from fabsight.netdsl.language import Program, Via, expand, write
 from fabsight.netdsl.placing import placed
 from fabsight.netdsl.reduction import reduced
@@ -53,12 +52,6 @@ def layout_of(question: Question[LayoutSettings]) -> Program:
     program = drawn_by(image, program, settings.edge)
     tidy = canonical(on_grids(program))
     return expand(tidy) if settings.strict_l2 else fold_arrays(tidy)
-
-
-@lru_cache(maxsize=1)  # solve and refine ask about one question in turn
-def seen(question: Question[LayoutSettings]) -> Evidence:
-    """What the settings' front end says about a question's image."""
-    return evidence(grey(question.images[0]), question.context)
 
 
 def vias_in(share: Share) -> tuple[Via, ...]:
