@@ -299,3 +299,53 @@ def test_the_copies_of_an_array_are_written_out_once():
     begin = time.process_time()
     verify(Question((image,), "", LayoutSettings()), Program(256, 256, (array,)))
     assert time.process_time() - begin < 8.0  # it took a minute
+
+
+SEAM = 256  # between the regions of an image twice as large
+
+
+@pytest.mark.parametrize("at", [*range(SEAM - 3, SEAM + 4)])
+def test_a_right_layout_is_believed_wherever_its_edges_lie_to_a_seam(at):
+    side = 2 * SEAM
+    shapes = tuple(straight("V", (x, 0), side, 20) for x in (40, 120, at + 10, 400))
+    truth = Program(side, side, shapes)
+    assert verify(seen(truth, "mild", 1), truth).score > 0.8
+
+
+@pytest.mark.parametrize("width", [2, 3, 5, 8])
+@pytest.mark.parametrize("at", [SEAM, 1, 330])
+def test_a_false_wire_is_found_wherever_it_lies(at, width):
+    side = 2 * SEAM
+    shapes = tuple(straight("V", (x, 0), side, 20) for x in (40, 120, 200, 400))
+    truth = Program(side, side, shapes)
+    question = seen(truth, "mild", 1)
+    wire = straight("V", (at + (width / 2 if at == 1 else 0), 0), side, width)
+    found = inspect(question, replace(truth, commands=(*shapes, wire)))
+    assert found.check.score < verify(question, truth).score - 0.1
+    assert found.unsupported == (4,)
+
+
+def test_small_contacts_are_judged_together():
+    for r in (2.5, 3.0):
+        contacts = tuple(Via(x, y, r) for x in range(10, 190, 16) for y in range(10, 190, 16))
+        truth = Program(SIDE, SIDE, contacts)
+        assert verify(seen(truth, "mild", 1), truth).score > 0.4
+
+
+def test_vias_are_not_oblique_in_any_band_of_a_large_image():
+    shapes = tuple(Via(x, y, 20) for x in range(60, 2950, 90) for y in range(60, 2950, 90))
+    program = Program(3000, 3000, shapes)
+    grey = coverage(program) * np.float32(100)
+    assert oblique_share(np.asarray(grey, np.float32), program) < 0.1
+
+
+def test_a_via_aside_or_of_another_size_lowers_the_score():
+    wide = Program(SIDE, SIDE, tuple(straight("V", (x, 0), SIDE, 30) for x in (30, 80, 130)))
+    vias = (Via(30, 60, 6), Via(80, 60, 6), Via(80, 120, 6))
+    look = Look(metal=110.0, via=200.0, rim=30.0, dose=20.0)
+    shown = replace(wide, commands=(*wide.commands, *vias))
+    question = asked(simulate(shown, look, np.random.default_rng(0)).pixels)
+    right = verify(question, shown).score
+    for wrong in (Via(80, 120, 2.5), Via(80, 120, 10), Via(84, 120, 6)):
+        program = replace(shown, commands=(*shown.commands[:-1], wrong))
+        assert verify(question, program).score < right - 0.02

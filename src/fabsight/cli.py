@@ -198,7 +198,7 @@ def vary(
 ) -> int:
     """Write a layout's variants as defect images. Label, box and program of each are exact.
 
-    The images have the pixel size of the layout file; a text has none: --nm-per-px 2.5 says it.
+    The dataset says the pixel size of the layout file; a text has none: --nm-per-px 2.5 says it.
     """
     from fabsight.commands.varying import Origin, vary
     from fabsight.task import Wish

@@ -24,6 +24,7 @@ from fabsight.shards import Record
 from fabsight.task import Check, Example, FabsightError, Row, Task
 from fabsight.totals import FloorSample, Totals, failure, floor, intervals, score, spread, totals
 
+DIFFICULTIES = {"easy": 1, "medium": 2, "hard": 3}  # in this order, other names by alphabet
 MOST_BROKEN = 20  # examples that cannot be read are named in the totals, up to this many
 
 
@@ -280,7 +281,8 @@ def _plain(value: Any) -> Any:
 
 def _by(task: Task[Any, Any], graded: Sequence[Graded], label: str) -> dict[str, Record]:
     found = {}
-    for name in sorted({getattr(row, label) for row in graded} - {""}):
+    names = {getattr(row, label) for row in graded} - {""}
+    for name in sorted(names, key=lambda name: (DIFFICULTIES.get(name, 0), name)):
         part = [row for row in graded if getattr(row, label) == name]
         found[name] = {
             "count": len(part),

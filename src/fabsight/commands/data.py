@@ -87,8 +87,7 @@ def _differences(mark: Path, purpose: Mapping[str, Any]) -> str:
         was = dict(json.loads(mark.read_bytes()))
     except (ValueError, TypeError):
         return f"{mark} is damaged"
-    keys = [key for key in (was | dict(purpose)) if was.get(key) != purpose.get(key)]
-    said = (
-        f"{key} was {json.dumps(was.get(key))}, now {json.dumps(purpose.get(key))}" for key in keys
-    )
+    now = json.loads(json.dumps(dict(purpose)))  # a tuple is a list there
+    keys = [key for key in was | now if was.get(key) != now.get(key)]
+    said = (f"{key} was {json.dumps(was.get(key))}, now {json.dumps(now.get(key))}" for key in keys)
     return "; ".join(said) or f"{mark} is damaged"

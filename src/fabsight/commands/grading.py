@@ -20,6 +20,7 @@ from fabsight.task import AnswerError, Example, FabsightError, Task
 
 # The same examples, and what cannot be read of them, each time it is called.
 Examples = Callable[[], Iterable[Example[Any] | Unreadable]]
+MOST_PARTS = 24  # kinds that the screen shows
 PICTURES = "worst"  # folder in a run folder
 HEADS = ("metric", "better", "mean", "best", "95 % from", "to", "floor", "median", "p90")
 
@@ -107,15 +108,25 @@ def _say(report: Report, task: Task[Any, Any], console: Console) -> None:
     console.table(HEADS, rows)
     for label, parts in (("kind", report.by_kind), ("difficulty", report.by_difficulty)):
         if len(parts) > 1:
-            console.table((label, "count", "unreadable", *report.metrics), _parts(report, parts))
+            console.table(
+                (label, "count", "unreadable", *report.metrics), _parts(list(report.metrics), parts)
+            )
 
 
-def _parts(report: Report, parts: Mapping[str, Mapping[str, Any]]) -> list[tuple[object, ...]]:
+def _parts(
+    metrics: Sequence[str], parts: Mapping[str, Mapping[str, Any]]
+) -> list[tuple[object, ...]]:
     """A line for each part of the data: how many, how many unreadable, every total."""
-    return [
-        (name, part["count"], part["unreadable"], *map(part["metrics"].get, report.metrics))
+    rows: list[tuple[object, ...]] = [
+        (name, part["count"], part["unreadable"], *map(part["metrics"].get, metrics))
         for name, part in parts.items()
     ]
+    more = len(rows) - MOST_PARTS
+    return (
+        rows
+        if more <= 0
+        else [*rows[:MOST_PARTS], (f"{more} more: --json", *[None] * (len(rows[0]) - 1))]
+    )
 
 
 def _say_broken(report: Report) -> None:

@@ -37,7 +37,6 @@ BLUR_PX = 1.0
 BOX_PX = 9
 SLOW_PX = 16  # illumination is smoothed over two and a half times this
 EXPLAINED_WITHIN_PX = 4.0  # of the outline
-LARGEST_PATCH_PX = 2000.0
 MOST_PATCHES = 16
 FALSE, WEAKEST, WEAKEST_PX = 1, 2, 3  # places of these measures among those along the outline
 EDGE_WIDTH_PX = 4.0  # of what edge energy shows of an edge, across it
@@ -155,7 +154,7 @@ def measure(
     values = [
         _agreement(smooth, predicted, noise),
         coverage,
-        min(patch_px, LARGEST_PATCH_PX),
+        patch_px,
         missing_px,
         float(np.abs(_boxed(smooth - predicted)).max()) / contrast,
         *fits,
@@ -389,7 +388,7 @@ def _explained(
     if total == 0:
         return 0.0, 0.0, 0.0, ()
     far = np.abs(outline.distance_px) > EXPLAINED_WITHIN_PX
-    far &= (outline.bins < BINS) & (energy > 0)
+    far &= (outline.bins < BINS) & (energy > 0) & ~outline.elsewhere
     per_px = total / np.count_nonzero(energy) * EDGE_WIDTH_PX
     left = np.where(far, energy, np.float32(0))
     missing_px = float(left.sum()) / per_px

@@ -20,7 +20,6 @@ from jaxtyping import Float, Float32
 from fabsight import images
 from fabsight.netdsl.agreement import (
     EDGE_WIDTH_PX,
-    EXPLAINED_WITHIN_PX,
     Measures,
     Patch,
     Suspects,
@@ -30,7 +29,7 @@ from fabsight.netdsl.agreement import (
     smoothed,
 )
 from fabsight.netdsl.confidence import confidence, decisive
-from fabsight.netdsl.edge_profiles import Borders, Map, Outline, outline_of
+from fabsight.netdsl.edge_profiles import Map, Seams, beyond, outline_of
 from fabsight.netdsl.language import Array, Command, Poly, Program, Via, moved
 from fabsight.netdsl.normal import bounds
 from fabsight.netdsl.reduction import reduced
@@ -39,7 +38,7 @@ from fabsight.task import Check, Question
 from fabsight.vision.noise import noise_of
 
 REGION_PX = 256
-BEYOND_PX = 8  # profiles of edges go this far
+OVERLAP_PX = 8  # profiles of edges go this far
 OFF_AXIS_DEG = 10.0
 OBLIQUE_AREA_PX = 4_000_000
 VIA_MARGIN_PX = 4.0
@@ -131,49 +130,38 @@ def _refused(reason: str, score: float = 0.0) -> Findings:
 def _regions(sight: Sight, settings: LayoutSettings) -> Iterator[Region]:
     """The findings in each part of the image that has edges, or where the program has."""
     grey, shapes = sight.grey, sight.program.shapes
-    height, width = grey.shape
+    (height, width), fine = grey.shape, fine_for(grey)
     x0, y0, x1, y1 = np.array([bounds(shape) for shape in shapes]).reshape(-1, 4).T
     for top, bottom in _cuts(height):
         for left, right in _cuts(width):
-            # the outline is known a little beyond the part: edges there show in it
-            here = (x0 < right + BEYOND_PX) & (x1 > left - BEYOND_PX)
-            here &= (y0 < bottom + BEYOND_PX) & (y1 > top - BEYOND_PX)
+            here = (x0 < right) & (x1 > left) & (y0 < bottom) & (y1 > top)
             indices = np.flatnonzero(here).tolist()
             inside = tuple(moved(shapes[k], -left, -top) for k in indices)
-            program = Program(right - left, bottom - top, inside)
-            borders = Borders(left == 0, top == 0, right == width, bottom == height)
-            outline = _outline(program, borders, fine_for(grey))
-            measured = _measured(grey[top:bottom, left:right], program, outline, settings)
+            part = Program(right - left, bottom - top, inside)
+            seams = Seams(left > 0, top > 0, right < width, bottom < height)
+            measured = _measured(grey[top:bottom, left:right], part, seams, settings, fine)
             if measured is not None:
                 yield _in_place(*measured, (left, top), indices, sight.px)
 
 
-def _outline(program: Program, borders: Borders, fine: int) -> Outline | None:
-    """The outline of a part of an image that goes on beyond all sides but `borders`."""
-    before_x, before_y, after_x, after_y = (0 if there else BEYOND_PX for there in borders)
-    size = program.width + before_x + after_x, program.height + before_y + after_y
-    wide = Program(*size, tuple(moved(s, before_x, before_y) for s in program.shapes))
-    outline = outline_of(wide, fine, borders)
-    rows = slice(before_y, before_y + program.height)
-    return outline and outline.part(rows, slice(before_x, before_x + program.width))
-
-
 def _cuts(side: int) -> list[tuple[int, int]]:
-    """Where the regions along one side begin and end; all about REGION_PX long."""
+    """Where the regions along one side begin and end: about REGION_PX long, and overlapping.
+
+    An edge beside a seam is seen whole in one of the two.
+    """
     ends = np.linspace(0, side, max(round(side / REGION_PX), 1) + 1).round().astype(int).tolist()
-    return list(pairwise(ends))
+    return [(max(a - OVERLAP_PX, 0), min(b + OVERLAP_PX, side)) for a, b in pairwise(ends)]
 
 
 def _measured(
-    grey: Map, program: Program, outline: Outline | None, settings: LayoutSettings
+    grey: Map, program: Program, seams: Seams, settings: LayoutSettings, fine: int
 ) -> tuple[Measures | None, float, Suspects] | None:
-    """Measures (None where no outline runs), weight and suspects; None without edges in either."""
-    if outline is not None and (length := length_of(outline)):
+    """Measures (None for a program without outline), weight, suspects; None without any edges."""
+    outline = outline_of(program, fine, seams)
+    if outline is not None:
         found, suspects = measure(grey, program, outline, settings.edge)
-        return found, length, suspects
-    edges = edge_energy(smoothed(grey), noise_of(grey)) > 0
-    if outline is not None:  # what belongs to edges beyond this part
-        edges &= np.abs(outline.distance_px) > EXPLAINED_WITHIN_PX
+        return found, length_of(outline), suspects
+    edges = (edge_energy(smoothed(grey), noise_of(grey)) > 0) & ~beyond(grey.shape, seams)
     length = np.count_nonzero(edges) / EDGE_WIDTH_PX
     if not length:
         return None
@@ -198,7 +186,7 @@ def _in_place(
         edge_px=px * off.edge_px,
         patches=tuple(Patch(*(px * value for value in patch)) for patch in patches),
     )
-    x, y = round(px * x), round(px * y)
+    x, y = (round(px * (at + OVERLAP_PX if at else 0)) for at in corner)  # as if none overlapped
     if found is None:
         said = "the image has edges, the program has none"
         return Region(x, y, 0.0, 0.0, weight, 0.0, 0.0, 0.0, said, suspects)

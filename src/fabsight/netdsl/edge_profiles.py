@@ -8,6 +8,7 @@ must be shifted is the offset of that edge, how strongly it follows is the piece
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -24,7 +25,8 @@ Profile: TypeAlias = Float[np.ndarray, " bins"]
 REACH_PX = 8.0  # profiles go this far to either side
 STEP_PX = 0.5
 CELL_PX = 64
-BORDER_PX = 2
+BORDER_PX = 3
+SEAM_PX = 4  # as far as an edge shows
 STRIP_PX = 512  # rows done at once: bounds memory on large frames
 LARGEST_OFFSET_PX = 4.0
 SIDES = ("left", "right", "top", "bottom")
@@ -37,8 +39,8 @@ VIA_BINS = 16
 _SHIFTS_PX = np.arange(-LARGEST_OFFSET_PX, LARGEST_OFFSET_PX + 0.01, 0.25)
 
 
-class Borders(NamedTuple):
-    """Which sides of a canvas are sides of the image."""
+class Seams(NamedTuple):
+    """At which sides of a canvas the image goes on, and is judged there with what lies beside."""
 
     left: bool
     top: bool
@@ -46,7 +48,7 @@ class Borders(NamedTuple):
     bottom: bool
 
 
-ALL_BORDERS = Borders(True, True, True, True)
+NO_SEAMS = Seams(False, False, False, False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +61,7 @@ class Outline:
         piece: Piece of the outline a pixel near it belongs to; -1 elsewhere, and at the border.
         shape_of_piece: Index of the program's shape of each piece, -1 for names not in use.
         alone: Index of the shape a pixel of metal belongs to alone, -1 elsewhere.
+        elsewhere: What an edge beyond a seam may show in.
     """
 
     distance_px: Map
@@ -66,19 +69,14 @@ class Outline:
     piece: Int[np.ndarray, "height width"]
     shape_of_piece: Int[np.ndarray, " names"]
     alone: Int[np.ndarray, "height width"]
-
-    def part(self, rows: slice, columns: slice) -> "Outline":
-        """The same on a part of the canvas."""
-        maps = (self.distance_px, self.bins, self.piece)
-        distance, bins, piece = (each[rows, columns] for each in maps)
-        return Outline(distance, bins, piece, self.shape_of_piece, self.alone[rows, columns])
+    elsewhere: Bool[np.ndarray, "height width"]
 
 
-def outline_of(program: Program, fine: int = 2, borders: Borders = ALL_BORDERS) -> Outline | None:
+def outline_of(program: Program, fine: int = 2, seams: Seams = NO_SEAMS) -> Outline | None:
     """Where each pixel lies with respect to the program's outline; None when it has none.
 
     Edges are rounded to 1/fine px. A binary image is itself drawn on whole pixels: take 1 there.
-    `borders` says where the canvas ends with the image; elsewhere the image goes on.
+    An edge right beside the canvas' border shows one of its sides only, and is no piece's.
     """
     import cv2
 
@@ -97,19 +95,24 @@ def outline_of(program: Program, fine: int = 2, borders: Borders = ALL_BORDERS) 
     cell = rows[:, None] * across + columns
     owner = _nearest_owner(owner, mask)
     near = np.abs(distance) < REACH_PX
-    near &= _off(mask.shape, borders)  # an edge right beside the border shows one side only
+    near &= _inside(mask.shape, (BORDER_PX,) * 4)
     piece = np.where(near, (cell * 4 + side) * NAMES_KEPT + owner % NAMES_KEPT, np.int32(-1))
     shape = np.full((int(rows[-1]) + 1) * across * 4 * NAMES_KEPT, -1, np.int32)
     shape[piece[near]] = owner[near]
     bins = np.clip(np.rint((distance + REACH_PX) / STEP_PX), 0, BINS - 1).astype(np.int32)
     _mark_vias(bins, program, distance)
-    return Outline(distance, bins, piece, shape, alone)
+    return Outline(distance, bins, piece, shape, alone, beyond(mask.shape, seams))
 
 
-def _off(shape: tuple[int, ...], borders: Borders) -> Bool[np.ndarray, "height width"]:
-    """What lies farther than BORDER_PX from the image's borders."""
+def beyond(shape: tuple[int, ...], seams: Seams) -> Bool[np.ndarray, "height width"]:
+    """Where an edge beyond a seam may show."""
+    return ~_inside(shape, [SEAM_PX if there else 0 for there in seams])
+
+
+def _inside(shape: tuple[int, ...], px: Sequence[int]) -> Bool[np.ndarray, "height width"]:
+    """What lies farther than this from the left, upper, right and lower side."""
     inside = np.zeros(shape, bool)
-    left, top, right, bottom = (BORDER_PX if there else 0 for there in borders)
+    left, top, right, bottom = px
     inside[top : shape[0] - bottom, left : shape[1] - right] = True
     return inside
 
