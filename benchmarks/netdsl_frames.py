@@ -23,7 +23,7 @@ from _bench import FIGURES, environment, header, options, save, table
 from _cases import SIDE_PX, Set, draw_case, generator, missing_labels
 from fabsight import TASKS
 from fabsight.images import save_png
-from fabsight.netdsl import solver
+from fabsight.netdsl import frontends
 from fabsight.netdsl.labels import read_label
 from fabsight.netdsl.language import parse
 from fabsight.netdsl.looks import draw_look
@@ -84,8 +84,8 @@ def answer(path: Path) -> Answered:
     question = question_of(pixels)
     small = question_of(np.ascontiguousarray(pixels[:SIDE_PX, :SIDE_PX]))
     TASK.verify(small, TASK.parse(TASK.solve(small), small))  # imports and the model's start
-    front_end = Timed(solver.evidence)
-    solver.evidence = front_end  # the stage is timed where it runs, in a process of its own
+    front_end = Timed(frontends.evidence)
+    frontends.evidence = front_end  # the stage is timed where it runs, in a process of its own
     begin, used = perf_counter(), process_time()
     text = TASK.solve(question)
     solved = perf_counter()

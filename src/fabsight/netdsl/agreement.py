@@ -49,7 +49,7 @@ LEAST_SCATTER_PX = 16.0
 MEDIAN_OF_SQUARE = 0.455  # of a squared normal variable
 BODY_PX = 1.0  # metal this far from its edges is a shape's body
 FAR_PX = 4.0  # floor this far from metal is floor
-LEAST_BODY_PX = 16
+LEAST_BODY_PX = 48
 BODY_STEP = 0.3  # of the range of grey along edges: less between floor and metal tells nothing
 SAMPLE = 16_384  # pixels that estimate thresholds
 

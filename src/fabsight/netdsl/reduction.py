@@ -87,7 +87,7 @@ def reduced(question: Question[LayoutSettings]) -> Reduced:
     smaller = [first.factor * more for more in SMALLER]
     others = [_at(question, image, f) for f in smaller if min(image.shape) / f >= LEAST_SIDE_PX]
     doubts = [doubt(seen(other.question).share) for other in others]
-    if min(doubts, default=math.inf) > LESS * undecided:
+    if min(doubts, default=math.inf) > min(LESS * undecided, UNDECIDED):
         return first
     return others[int(np.argmin(doubts))]
 
