@@ -30,7 +30,7 @@ from fabsight.netdsl.edge_profiles import (
 )
 from fabsight.netdsl.language import Program
 from fabsight.netdsl.profiles import Scene, profile_of
-from fabsight.netdsl.via_agreement import fit_of_vias
+from fabsight.netdsl.via_agreement import NO_VIAS, fit_of_vias
 from fabsight.vision.noise import noise_of
 
 BLUR_PX = 1.0
@@ -78,6 +78,7 @@ class Measures:
         gap_px: How far the whole outline lies from the edge convention.
         via_shown: How clearly the faintest via in metal stands out, 0 to 1; 1 without any.
         via_fits: How well radius and place of the worst via in metal fit, 0 to 1; 1 without any.
+        vias: How many vias in metal there are.
         rough_px: Scatter of pieces of 64 px about the outline.
         noise: Noise of the image over its contrast.
     """
@@ -102,6 +103,7 @@ class Measures:
     gap_px: float
     via_shown: float
     via_fits: float
+    vias: float
     noise: float
 
 
@@ -159,7 +161,7 @@ def measure(
         float(np.abs(_boxed(smooth - predicted)).max()) / contrast,
         *fits,
         _gap_px(grey, program, outline, convention),
-        *((1.0, 1.0) if is_binary(grey) else fit_of_vias(smooth, program, outline, mean[:BINS])),
+        *(NO_VIAS if is_binary(grey) else fit_of_vias(smooth, program, outline, mean[:BINS])),
         noise / contrast,
     ]
     found = Measures(*values)

@@ -96,11 +96,12 @@ def raw(found: Measures) -> list[float]:
 
 
 def difficulty(found: Measures) -> list[float]:
-    """What makes measures of right programs worse: noise and roughness."""
+    """What makes measures of right programs worse: noise, roughness, the worst of many vias."""
     return [
         1.0,
         math.log(min(found.noise, 1.0) + 0.02),
         math.log(min(found.rough_px, 1.5) + 0.1),
+        math.log(1 + found.vias),
     ]
 
 
@@ -115,31 +116,31 @@ def terms(surprises: Float[np.ndarray, "*rows measures"]) -> Float[np.ndarray, "
     return np.asarray(np.maximum(surprises[..., None] - np.array(KNEES), 0))
 
 
-# Per measure: what it usually is (constant, by noise, by roughness), its spread, and what a unit
-# of surprise above either knee takes away. Fitted:
+# Per measure: what it usually is (constant, by noise, by roughness, by vias), its spread, and
+# what a unit of surprise above either knee takes away. Fitted:
 # python benchmarks/calibrate_check.py --images 480 --seed 1
-BIAS = 2.147
+BIAS = 2.197
 FITTED = {
-    "agreement": (-0.666, 0.822, 0.234, 0.547, 0.000, 0.000),
-    "coverage": (-2.989, 0.409, 0.374, 0.785, 0.000, 0.000),
-    "patch_px": (3.412, 0.297, 0.416, 0.825, 0.494, 0.474),
-    "missing_px": (5.284, 0.467, 0.666, 1.074, 0.200, 0.200),
-    "blot": (1.591, 0.554, 0.408, 0.399, 0.000, 0.742),
-    "support": (-2.188, 0.515, 0.096, 0.476, 0.000, 0.000),
-    "false_px": (5.964, 0.786, 0.124, 0.757, 0.200, 0.200),
-    "weakest_shape": (-1.035, 0.396, 0.026, 0.481, 0.358, 0.997),
-    "weakest_px": (3.574, 0.398, 0.186, 0.453, 0.000, 0.000),
-    "offset_px": (0.120, 0.174, 0.371, 0.281, 0.066, 0.000),
-    "moved_px": (-0.675, 0.289, -0.371, 0.386, 0.000, 0.604),
-    "moved_sigma": (1.048, 0.303, 0.087, 0.382, 0.000, 0.035),
-    "wide_px": (-0.645, 0.251, -0.280, 0.424, 0.288, 0.000),
-    "wide_sigma": (1.111, 0.279, 0.148, 0.382, 0.287, 0.431),
-    "edge_px": (0.398, 0.380, -0.114, 0.575, 0.000, 0.036),
-    "edge_sigma": (1.828, 0.367, 0.217, 0.438, 0.000, 0.000),
-    "gap_px": (-0.352, 0.193, 0.000, 0.336, 0.465, 0.540),
-    "via_shown": (-2.814, -0.003, 0.088, 0.450, 0.142, 0.334),
-    "via_fits": (-2.206, -0.029, 0.401, 0.799, 0.207, 0.070),
+    "agreement": (-0.624, 0.821, 0.254, -0.058, 0.546, 0.000, 0.000),
+    "coverage": (-3.062, 0.412, 0.338, 0.101, 0.781, 0.000, 0.000),
+    "patch_px": (3.375, 0.299, 0.398, 0.052, 0.825, 0.492, 0.472),
+    "missing_px": (5.297, 0.466, 0.672, -0.017, 1.074, 0.200, 0.200),
+    "blot": (1.508, 0.557, 0.366, 0.117, 0.389, 0.000, 0.806),
+    "support": (-2.226, 0.517, 0.077, 0.053, 0.475, 0.000, 0.000),
+    "false_px": (6.057, 0.782, 0.170, -0.131, 0.750, 0.200, 0.200),
+    "weakest_shape": (-1.048, 0.396, 0.020, 0.018, 0.481, 0.383, 0.985),
+    "weakest_px": (3.605, 0.397, 0.202, -0.043, 0.452, 0.000, 0.000),
+    "offset_px": (0.127, 0.173, 0.374, -0.010, 0.281, 0.000, 0.000),
+    "moved_px": (-0.628, 0.287, -0.347, -0.066, 0.383, 0.000, 0.629),
+    "moved_sigma": (1.063, 0.302, 0.094, -0.021, 0.381, 0.000, 0.048),
+    "wide_px": (-0.566, 0.248, -0.240, -0.112, 0.415, 0.305, 0.000),
+    "wide_sigma": (1.151, 0.277, 0.169, -0.057, 0.380, 0.305, 0.455),
+    "edge_px": (0.513, 0.375, -0.057, -0.161, 0.562, 0.000, 0.166),
+    "edge_sigma": (1.878, 0.365, 0.242, -0.070, 0.434, 0.000, 0.000),
+    "gap_px": (-0.376, 0.194, -0.012, 0.034, 0.335, 0.489, 0.547),
+    "via_shown": (-3.003, 0.005, -0.006, 0.266, 0.403, 0.029, 0.563),
+    "via_fits": (-2.921, 0.000, 0.046, 0.941, 0.283, 0.350, 0.000),
 }
 _TABLE = np.array(list(FITTED.values()))
-USUAL, SPREAD, WEIGHTS = _TABLE[:, :3], _TABLE[:, 3], _TABLE[:, 4:]
+USUAL, SPREAD, WEIGHTS = _TABLE[:, :4], _TABLE[:, 4], _TABLE[:, 5:]
 FAULTLESS = 1 / (1 + math.exp(-BIAS)) - 1e-3  # what a program without any surprise scores

@@ -4,11 +4,11 @@ Everything here rests on the metrology's edge model: a layout's drawn widths are
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64
 
 from fabsight.images import is_binary
 from fabsight.netdsl.edge_model import Convention
@@ -21,16 +21,18 @@ from fabsight.netdsl.metrology import (
     measure_parts,
     scene_of,
 )
+from fabsight.netdsl.normal import bounds
 from fabsight.netdsl.profiles import Grey, Scene, edges_of, legs_of, thinned
 from fabsight.netdsl.rendering import paint, pick
 from fabsight.netdsl.sem import signed_distance
-from fabsight.netdsl.shapes import Program, Via
+from fabsight.netdsl.shapes import Program, Via, moved
 from fabsight.netdsl.via_metrology import in_metal, measure_vias
 
 CLEARLY_PX = 0.3  # what is less far off stays: the program's own place is as good
 TRUST = 0.5  # in the edge model's place against the front end's
 FAR_PX = 1.5  # an edge this far from the others is wrong
 MOST_LEGS = 12  # whose edges tell how far a layout is from a convention
+SAMPLE_PX = 1536  # side of what is asked of a large image
 MOST_VIAS = 12  # of a kind whose diameters tell that kind's
 MOST_ROWS = 512  # of those edges
 CLEARLY_SE = 3.0  # ... and so does what is off by fewer of its standard errors
@@ -85,29 +87,57 @@ def drawn_by(grey: Grey, program: Program, convention: Convention) -> Program:
     """
     if is_binary(grey):
         return program
-    mid = sampled_gap(program, scene_of(grey, program))
+    part, sample = _sample(grey, program)
+    mid = sampled_gap(sample, scene_of(part, sample))
     wires, vias = outward(grey, program, convention)
-    return grown(_vias_half_way(grey, program), TRUST * mid.px + wires, vias)
+    return grown(_wider(program, _vias_off(part, sample)), TRUST * mid.px + wires, vias)
 
 
-def _vias_half_way(grey: Grey, program: Program) -> Program:
-    """Vias with radii half way to those measured; those in metal and those outside are two kinds.
+def _sample(
+    grey: Grey, program: Program
+) -> tuple[Float32[np.ndarray, "sampled_high sampled_wide"], Program]:
+    """The middle of a large image and what lies there: enough to tell what edges have in common."""
+    corner = [max((side - SAMPLE_PX) // 2, 0) for side in grey.shape]
+    if not any(corner):
+        return grey, program
+    top, left = corner
+    part = grey[top : top + SAMPLE_PX, left : left + SAMPLE_PX]
+    height, width = part.shape
+    shapes = []
+    for shape in program.shapes:
+        x0, y0, x1, y1 = bounds(shape)
+        if x1 > left and x0 < left + width and y1 > top and y0 < top + height:
+            shapes.append(moved(shape, -left, -top))
+    return part, Program(width, height, tuple(shapes))
 
-    One by one, small vias are measured no better than the front end sees them; the mean of many is.
+
+def _vias_off(grey: Grey, program: Program) -> dict[bool, float]:
+    """How much larger radii are measured than drawn: of vias in metal (True), and outside, px.
+
+    One by one, small vias are measured no better than the front end sees them; the median of many
+    is.
     """
     vias = [shape for shape in program.shapes if isinstance(shape, Via)]
+    found = dict.fromkeys((False, True), 0.0)
     if not vias:
-        return program
+        return found
     metal = signed_distance(paint(pick(program.shapes, "metal"), *grey.shape[::-1]), 1)
-    wider = {}
-    for buried in (False, True):
+    for buried in found:
         kind = [via for via in vias if in_metal(via, metal) is buried]
         some = kind[:: -(-len(kind) // MOST_VIAS) or 1]
-        seen = [(via.diameter_px - 2 * via.design.r) / 2 for via in measure_vias(some, grey, metal)]
-        off = [by for by in seen if np.isfinite(by)]
-        wider[buried] = TRUST * float(np.clip(np.median(off), -FAR_PX, FAR_PX)) if off else 0.0
+        off = [via.diameter_px / 2 - via.design.r for via in measure_vias(some, grey, metal)]
+        seen = [by for by in off if np.isfinite(by)]
+        found[buried] = float(np.clip(np.median(seen), -FAR_PX, FAR_PX)) if seen else 0.0
+    return found
+
+
+def _wider(program: Program, off_px: Mapping[bool, float]) -> Program:
+    """The program with radii half way to those measured."""
+    if not any(off_px.values()):
+        return program
+    metal = paint(pick(program.shapes, "metal"), program.width, program.height)
     shapes = (
-        replace(shape, r=max(shape.r + wider[in_metal(shape, metal)], LEAST_PX))
+        replace(shape, r=max(shape.r + TRUST * off_px[in_metal(shape, metal)], LEAST_PX))
         if isinstance(shape, Via)
         else shape
         for shape in program.shapes

@@ -26,7 +26,7 @@ from fabsight.vision.noise import noise_of
 Grey = Float32[np.ndarray, "height width"]
 
 FACTORS = (1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
-WIDE_PX = 2.2  # edges of simulated looks are 0.4 to 2 px wide, few more
+WIDE_PX = 2.4  # edges of simulated looks are 0.4 to 2.2 px wide, few more
 USUAL_PX = 1.4
 LEAST_SIDE_PX = 24  # nothing is reduced below this unasked
 FEWEST_PX = 16  # ... nor asked

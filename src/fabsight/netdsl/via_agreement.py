@@ -3,14 +3,15 @@
 Each via is looked at along rays from its centre: how far the grey is from that of metal as far
 from its edge. What is a via's own stands out from that within a radius; the program's radius is
 held against the one that tells the two greys apart best. A via that lies aside stands out more on
-one side of its rim than on the other.
+one side of its rim than on the other. Rims and shadows do both as well, but to all vias of an image
+alike: what most have in common is not held against any.
 """
 
 import math
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Complex, Float, Float32
 
 from fabsight.netdsl.edge_profiles import BINS, CENTRES_PX, Map, Outline, Profile
 from fabsight.netdsl.language import Program, Via
@@ -23,6 +24,7 @@ RING_PX = 0.5
 BEYOND_PX = 4.0  # rays end this far outside the rim
 WALL_PX = 1.5  # nothing is judged so close to the metal's edge
 BAND_PX = 4.0  # across the rim: how far aside a via may lie
+FEWEST_ALIKE = 3  # vias tell what is common to all
 LEAST_RING = 4  # rays that must reach a ring
 
 
@@ -33,10 +35,15 @@ class ViaFit(NamedTuple):
         shown: How clearly the faintest stands out, 0 to 1; 1 is a fifth of the range along edges.
         fits: How much of what the best radius explains the drawn one explains, less the share of
             its radius that a via lies aside; 0 to 1.
+        number: Vias in metal that were judged: the worst of many is worse.
     """
 
     shown: float
     fits: float
+    number: float = 0.0
+
+
+NO_VIAS = ViaFit(1.0, 1.0)
 
 
 def fit_of_vias(smooth: Map, program: Program, outline: Outline, mean: Profile) -> ViaFit:
@@ -50,18 +57,24 @@ def fit_of_vias(smooth: Map, program: Program, outline: Outline, mean: Profile) 
     """
     vias = np.array([(via.x, via.y, via.r) for via in _buried(program, outline)], float)
     if not len(vias):
-        return ViaFit(1.0, 1.0)
+        return NO_VIAS
     rest, use = _rays(vias, smooth, outline.distance_px, mean)
     rings, area = _rings(rest, use)
     within = _radii(area.shape[1]) <= np.maximum(CORE * vias[:, 2:], RING_PX)
-    core = np.abs(_mean(rings, area * within))
-    shown = core / (VIA_STEP * float(np.ptp(mean)) + 1e-9)
-    aside = _aside_px(rest, use, core, vias[:, 2]) / vias[:, 2]
-    fits = _explained(rings, area, vias[:, 2]) * np.maximum(1 - aside, 0)
+    core = _mean(rings, area * within)
+    shown = np.abs(core) / (VIA_STEP * float(np.ptp(mean)) + 1e-9)
     visible = shown >= 1
-    return ViaFit(
-        min(float(shown.min()), 1.0), float(fits[visible].min()) if visible.any() else 1.0
-    )
+    least = min(float(shown.min()), 1.0)
+    if not visible.any():
+        return ViaFit(least, 1.0, float(len(vias)))
+    rest, use, radii = rest[visible], use[visible], vias[visible, 2]
+    aside = _aside_px(rest, use, core[visible], radii)
+    fits = _explained(rings[visible], area[visible], radii)
+    if len(radii) >= FEWEST_ALIKE:
+        aside = aside - (np.median(aside.real) + 1j * np.median(aside.imag))
+        fits = np.minimum(fits / max(float(np.median(fits)), 1e-9), 1.0)
+    fits *= np.maximum(1 - np.abs(aside) / radii, 0)
+    return ViaFit(least, float(fits.min()), float(len(vias)))
 
 
 def _buried(program: Program, outline: Outline) -> list[Via]:
@@ -112,20 +125,20 @@ def _aside_px(
     use: Bool[np.ndarray, "vias rays rings"],
     core: Float[np.ndarray, " vias"],
     drawn: Float[np.ndarray, " vias"],
-) -> Float[np.ndarray, " vias"]:
-    """How far each via lies aside, px: about its rim, grey then varies once around the angle.
+) -> Complex[np.ndarray, " vias"]:
+    """How far each via lies to the right, and (imaginary) down, px; 0 where the rim is hidden.
 
-    A step moved by d raises the mean over a band of b px by d / b of itself. 0 where the rim is
-    hidden.
+    About its rim, grey then varies once around the angle: a step moved by d raises the mean over a
+    band of b px by d / b of itself.
     """
     near = np.abs(_radii(rest.shape[2]) - drawn[:, None]) <= BAND_PX / 2
     band = use & near[:, None, :]
     count = band.sum(axis=2)
     means = (band * rest).sum(axis=2) / np.maximum(count, 1)
     turn = np.exp(2j * np.pi * np.arange(RAYS) / RAYS)
-    swing = np.abs(((means - means.mean(axis=1, keepdims=True)) * turn).mean(axis=1)) * 2
+    swing = ((means - means.mean(axis=1, keepdims=True)) * turn).mean(axis=1) * 2
     whole = (count > 0).all(axis=1)
-    return np.where(whole, BAND_PX * swing / np.maximum(core, 1e-9), 0.0)
+    return np.where(whole, BAND_PX * swing / core, 0.0)
 
 
 def _sampled(

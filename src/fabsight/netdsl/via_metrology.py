@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Shaped
 
 from fabsight.netdsl.edge_model import Convention, edge_positions
 from fabsight.netdsl.profiles import Edge, Grey, match
@@ -79,8 +79,8 @@ def measure_vias(
     return [measured.get(index, unseen(via)) for index, via in enumerate(vias)]
 
 
-def in_metal(via: Via, metal_px: Grey) -> bool:
-    """Whether a via's centre lies in a wire, by the signed distance to the wires' edges."""
+def in_metal(via: Via, metal_px: Shaped[np.ndarray, "height width"]) -> bool:
+    """Whether a via's centre lies in a wire, by the wires' mask or the distance to their edges."""
     row, column = int(via.y), int(via.x)
     height, width = metal_px.shape
     return 0 <= row < height and 0 <= column < width and bool(metal_px[row, column] > 0)
