@@ -21,6 +21,7 @@ from fabsight.netdsl.settings import LayoutSettings
 from fabsight.task import Question
 
 ROUGH_BULGE = 2.5  # times the price: on a mask a bulge is meant, on an image it may be roughness
+TRIFLE = 0.02  # of the score: right programs on rough images lose as much
 LEAST_VIA_PX = 9.0
 VIA_FILL = (0.55, 1.4)  # area of a via over that of the disc across its bounding box
 
@@ -77,7 +78,7 @@ def refine(question: Question[LayoutSettings], program: Program) -> Program:
 
     Only numbers change, each by at most a few px: shapes a proposal lacks are not its merit. The
     program itself is returned where nothing is clearly off, where moving it does not verify higher,
-    and where the check has nothing to object to already.
+    and where the check has next to nothing to object to already.
     """
     image = grey(question.images[0])
     if image.shape != (program.height, program.width) or not program.commands:
@@ -90,7 +91,7 @@ def refine(question: Question[LayoutSettings], program: Program) -> Program:
             program if better is small else read.enlarged(better, (program.width, program.height))
         )
     before = verify(question, program).score
-    if before >= FAULTLESS:
+    if before >= FAULTLESS - TRIFLE:
         return program
     moved = placed(seen(question), program, outward(image, program, question.context.edge))
     return moved if verify(question, moved).score > before else program
