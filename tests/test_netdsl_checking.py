@@ -202,12 +202,16 @@ def test_a_larger_frame_of_the_same_is_as_credible():
         assert at.endswith(f"at ({side}, {side})")
 
 
-def test_a_via_in_metal_that_the_image_does_not_show_lowers_the_score():
-    wide = Program(SIDE, SIDE, tuple(straight("V", (x, 0), SIDE, 24) for x in (30, 80, 130)))
-    vias = (Via(30, 60, 5), Via(80, 60, 5), Via(80, 120, 5))
+def vias_in_metal(r, width):
+    """Three wires, three vias in two of them, and their image."""
+    wires = (straight("V", (x, 0), SIDE, width) for x in (30, 80, 130))
+    shown = Program(SIDE, SIDE, (*wires, Via(30, 60, r), Via(80, 60, r), Via(80, 120, r)))
     look = Look(metal=110.0, via=200.0, rim=30.0, dose=20.0)
-    shown = replace(wide, commands=(*wide.commands, *vias))
-    question = asked(simulate(shown, look, np.random.default_rng(0)).pixels)
+    return shown, asked(simulate(shown, look, np.random.default_rng(0)).pixels)
+
+
+def test_a_via_in_metal_that_the_image_does_not_show_lowers_the_score():
+    shown, question = vias_in_metal(5, 24)
     false = replace(shown, commands=(*shown.commands, Via(130, 90, 5)))
     assert verify(question, false).score < verify(question, shown).score - 0.05
     assert "a via in metal" in verify(question, false).evidence["decided by"]
@@ -340,11 +344,7 @@ def test_vias_are_not_oblique_in_any_band_of_a_large_image():
 
 
 def test_a_via_aside_or_of_another_size_lowers_the_score():
-    wide = Program(SIDE, SIDE, tuple(straight("V", (x, 0), SIDE, 30) for x in (30, 80, 130)))
-    vias = (Via(30, 60, 6), Via(80, 60, 6), Via(80, 120, 6))
-    look = Look(metal=110.0, via=200.0, rim=30.0, dose=20.0)
-    shown = replace(wide, commands=(*wide.commands, *vias))
-    question = asked(simulate(shown, look, np.random.default_rng(0)).pixels)
+    shown, question = vias_in_metal(6, 30)
     right = verify(question, shown).score
     for wrong in (Via(80, 120, 2.5), Via(80, 120, 10), Via(84, 120, 6)):
         program = replace(shown, commands=(*shown.commands[:-1], wrong))

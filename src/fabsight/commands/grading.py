@@ -121,12 +121,10 @@ def _parts(
         (name, part["count"], part["unreadable"], *map(part["metrics"].get, metrics))
         for name, part in parts.items()
     ]
-    more = len(rows) - MOST_PARTS
-    return (
-        rows
-        if more <= 0
-        else [*rows[:MOST_PARTS], (f"{more} more: --json", *[None] * (len(rows[0]) - 1))]
-    )
+    if len(rows) > MOST_PARTS:
+        said = f"{len(rows) - MOST_PARTS} more: --json"
+        rows[MOST_PARTS:] = [(said, None, None, *(None for _ in metrics))]
+    return rows
 
 
 def _say_broken(report: Report) -> None:

@@ -32,6 +32,7 @@ from fabsight.netdsl.language import Program
 from fabsight.netdsl.profiles import Scene, profile_of
 from fabsight.netdsl.via_agreement import NO_VIAS, fit_of_vias
 from fabsight.vision.noise import noise_of
+from fabsight.vision.slope import squared_slope
 
 BLUR_PX = 1.0
 BOX_PX = 9
@@ -363,17 +364,13 @@ def _agreement(smooth: Map, predicted: np.ndarray, noise: float) -> float:
 
 def edge_energy(smooth: Map, noise: float) -> Map:
     """Squared gradient where it stands above the noise, else 0."""
-    import cv2
-
-    gx = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=1 / 8)
-    gy = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=1 / 8)
-    energy = gx * gx + gy * gy
+    energy = squared_slope(smooth)
     # of white noise: standard deviation of a derivative of a Gaussian, both directions
     floor = noise**2 / (8 * math.pi * BLUR_PX**4)
     top = float(np.percentile(energy.ravel()[:: max(1, energy.size // SAMPLE)], 98))
     threshold = max(16 * floor, 0.06 * top, 1e-6)
     energy[energy < threshold] = 0
-    return np.asarray(energy, np.float32)
+    return energy
 
 
 def _explained(

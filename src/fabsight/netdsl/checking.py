@@ -1,8 +1,10 @@
 """How well a program agrees with the image it was read from; no truth is needed.
 
-Only pixels are asked, nothing of the segmenter. One measure, how far all edges together lie from
-the edge convention, asks the metrology's edge model, and so does the solver for half of that
-distance: there the check is no second witness of the solver's own programs. `edge_profiles` says
+Only pixels are asked, nothing of the segmenter, but that `reduction` asks it at what size an image
+is read, where it is undecided. One measure, how far all edges together lie from the edge
+convention, asks the metrology's edge model, and so does the solver for half of that distance: there
+the check is no second witness of the solver's own programs. Nor is it of the radii of vias, half of
+which are measured. `edge_profiles` says
 what the image shows along the program's outline, `agreement` makes a few numbers of it,
 `confidence` one of those. A large image is checked in regions of about 256 px, and its score is
 theirs, weighted by their edges: the same layout on a larger frame is as credible, and the worst

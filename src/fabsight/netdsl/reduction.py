@@ -17,11 +17,12 @@ from jaxtyping import Float32
 
 from fabsight.images import grey, is_binary
 from fabsight.netdsl.canonical import canonical
-from fabsight.netdsl.frontends import doubt, seen
+from fabsight.netdsl.frontends import doubt, evidence, seen
 from fabsight.netdsl.settings import LayoutSettings, scale_of
 from fabsight.netdsl.shapes import Array, Command, Program, scaled
 from fabsight.task import FabsightError, Image, Question
 from fabsight.vision.noise import noise_of
+from fabsight.vision.slope import squared_slope
 
 Grey = Float32[np.ndarray, "height width"]
 
@@ -81,15 +82,22 @@ def reduced(question: Question[LayoutSettings]) -> Reduced:
     if said:
         return _at(question, image, _allowed(image, said))
     first = _at(question, image, _factor(image))
+    if question.context.binarize != "learned":
+        return first
     undecided = doubt(seen(first.question).share)
-    if question.context.binarize != "learned" or undecided <= UNDECIDED:
+    if undecided <= UNDECIDED:
         return first
     smaller = [first.factor * more for more in SMALLER]
     others = [_at(question, image, f) for f in smaller if min(image.shape) / f >= LEAST_SIDE_PX]
-    doubts = [doubt(seen(other.question).share) for other in others]
+    doubts = [_doubt(other.question) for other in others]
     if min(doubts, default=math.inf) > min(LESS * undecided, UNDECIDED):
         return first
     return others[int(np.argmin(doubts))]
+
+
+def _doubt(question: Question[LayoutSettings]) -> float:
+    """How undecided the front end is; not kept, for most sizes are asked once."""
+    return doubt(evidence(grey(question.images[0]), question.context).share)
 
 
 def _at(question: Question[LayoutSettings], image: Grey, factor: float) -> Reduced:
@@ -148,7 +156,7 @@ def _tiles(image: Grey) -> list[Grey]:
     if height * width <= 4 * TILE_PX**2:
         return [image]
     coarse = cv2.resize(image, (width // COARSE, height // COARSE), interpolation=cv2.INTER_AREA)
-    slope = _squared_slope(np.asarray(coarse, np.float32), 1.0)
+    slope = _blurred_slope(np.asarray(coarse, np.float32), 1.0)
     corners = list(product(range(0, height - TILE_PX + 1, TILE_PX), range(0, width, TILE_PX)))
     side = TILE_PX // COARSE
     change = [slope[y // COARSE :, x // COARSE :][:side, :side].mean() for y, x in corners]
@@ -177,24 +185,22 @@ def edge_px(tiles: Sequence[Grey]) -> float:
 
 def _slopes(tiles: Sequence[Grey], blurs_px: Sequence[float], between_px: float) -> list[float]:
     """Mean squared slope of blurred images where a blur between finds strong edges."""
-    steep = [_squared_slope(tile, between_px) for tile in tiles]
+    steep = [_blurred_slope(tile, between_px) for tile in tiles]
     top = float(np.quantile(np.concatenate([part.ravel() for part in steep]), 1 - STEEPEST))
     strong = [part >= STRONG * top for part in steep]
     count = sum(int(part.sum()) for part in strong)
     pairs = list(zip(tiles, strong, strict=True))
     return [
-        math.fsum(float(_squared_slope(tile, blur)[part].sum()) for tile, part in pairs)
+        math.fsum(float(_blurred_slope(tile, blur)[part].sum()) for tile, part in pairs)
         / max(count, 1)
         for blur in blurs_px
     ]
 
 
-def _squared_slope(image: Grey, blur_px: float) -> Grey:
+def _blurred_slope(image: Grey, blur_px: float) -> Grey:
     import cv2
 
-    smooth = cv2.GaussianBlur(image, (0, 0), blur_px)
-    gx, gy = (cv2.Sobel(smooth, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1)))
-    return np.asarray(gx * gx + gy * gy, np.float32)
+    return squared_slope(np.asarray(cv2.GaussianBlur(image, (0, 0), blur_px), np.float32))
 
 
 def _reduced_size(size: tuple[int, int], factor: float) -> tuple[int, int]:
