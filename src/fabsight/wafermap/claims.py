@@ -43,9 +43,11 @@ NUMBERS: Mapping[str, str] = {
     "clusters": "",  # separate groups of failing dies
     "arc": "deg",  # how much of the edge ring fails
     "radius": "",  # of a ring, as a share of the wafer's radius
+    "width": "",  # of a ring, likewise
     "length": "dies",  # of a line
+    "bend": "deg",  # by how much a line turns from end to end
     "angle": "deg",  # of a line: 0 is vertical, 90 horizontal, clockwise, 0 to 180
-    "probability": "",  # of the pattern, as the model gives it: not checkable
+    "probability": "",  # of the pattern in `where`, as the model gives it: not checkable
     "similar": "wafers",  # wafers of the lot or folder with a like map
     "new_fails": "dies",  # that fail here and pass on the golden map
     "gone_fails": "dies",  # that pass here and fail on the golden map
@@ -71,6 +73,7 @@ class Claim:
         holds: False for "there is no", "is clear of", ...
         tolerance: By how much the statement itself allows a number to be off ("about 40 %").
         hedged: Said with reserve: "probably", "uncertain".
+        because: Of a cause the keys of its reasons (`causes.REASONS`).
     """
 
     slot: str
@@ -79,6 +82,7 @@ class Claim:
     holds: bool = True
     tolerance: float = 0.0
     hedged: bool = False
+    because: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,10 +92,12 @@ class Answer:
     Attributes:
         claims: In the order said.
         withdrawn: Said by the model and contradicted by the map: shown as that, never as fact.
+        lead: The short answer: "Yes", "No", the letter of an option, or "" where none was asked.
     """
 
     claims: tuple[Claim, ...]
     withdrawn: tuple[Claim, ...] = ()
+    lead: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ Quadrant: TypeAlias = Literal["upper right", "lower right", "lower left", "upper
 ZONES: tuple[Zone, ...] = ("centre", "inner", "mid-radius", "outer", "edge")
 QUADRANTS: tuple[Quadrant, ...] = ("upper right", "lower right", "lower left", "upper left")
 SECTORS = 12  # sector k is centred on k o'clock, sector 0 on 12
+ROUNDING = 1e-9  # a die exactly between two zones is in the outer one on every machine
 CACHED = 512  # grids of different size
 
 
@@ -50,17 +51,15 @@ def disk(rows: int, columns: int) -> Disk:
     >>> disk(5, 5).zone[2].tolist()
     [4, 2, 0, 2, 4]
     """
-    down, right = np.mgrid[0:rows, 0:columns].astype(np.float32)
-    x = np.asarray((2 * right + 1) / columns - 1, np.float32)
-    y = np.asarray(1 - (2 * down + 1) / rows, np.float32)
-    radius = np.hypot(x, y)
-    clock_deg = np.asarray(np.degrees(np.arctan2(x, y)) % 360, np.float32)
+    down, right = np.mgrid[0:rows, 0:columns].astype(np.float64)
+    x, y = (2 * right + 1) / columns - 1, 1 - (2 * down + 1) / rows
+    radius, clock_deg = np.hypot(x, y), np.degrees(np.arctan2(x, y)) % 360
     found = Disk(
-        x=x,
-        y=y,
-        radius=radius,
-        clock_deg=clock_deg,
-        zone=np.minimum(radius * len(ZONES), len(ZONES) - 1).astype(np.int8),
+        x=x.astype(np.float32),
+        y=y.astype(np.float32),
+        radius=radius.astype(np.float32),
+        clock_deg=clock_deg.astype(np.float32),
+        zone=np.minimum(radius * len(ZONES) + ROUNDING, len(ZONES) - 1).astype(np.int8),
         sector=(((clock_deg + 15) // 30) % SECTORS).astype(np.int8),
         quadrant=(clock_deg // 90 % 4).astype(np.int8),
     )
