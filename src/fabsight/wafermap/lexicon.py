@@ -129,7 +129,7 @@ SHAPES = [
         "clock",
         ALL_ROUND,
         "(?:open|incomplete|broken|partial|interrupted) ring",
-        rf"ring {IS} (?:open|incomplete|broken|interrupted|"
+        rf"ring (?:{IS} )?(?:open|incomplete|broken|interrupted|"
         "not (?:closed|complete|continuous|unbroken))",
         flip=True,
     ),
@@ -137,7 +137,7 @@ SHAPES = [
         "clock",
         ALL_ROUND,
         "(?:closed|complete|full|continuous|unbroken|entire) ring",
-        rf"ring {IS} (?:closed|complete|unbroken|continuous)",
+        rf"ring (?:{IS} )?(?:closed|complete|unbroken|continuous)",
         "full circle",
         "full 360",
         "all (?:the way )?(?:a)?round(?: the (?:clock|wafer|edge|rim|circumference|perimeter))?",

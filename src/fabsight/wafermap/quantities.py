@@ -1,6 +1,6 @@
 """Numbers in a text: rates, counts, lengths and angles, with what they are about.
 
-"about 45 % of the dies in the edge zone fail" -> Claim("fail_rate", 45, where="edge", tolerance=4.5)
+"about 45 % of the dies in the edge zone fail" -> Claim("fail_rate", 45.0, where="edge")
 """
 
 import re
