@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,31 @@ def read_input(
         yield Unreadable(str(path), str(error))
     except OSError as error:
         yield Unreadable(str(path), f"read {path}: {error.strerror or error}")
+
+
+def read_golden(task: Task[Any, Any], path: Path, context: Any) -> Image:
+    """The reference in a file, read as the task reads what is to be compared with it.
+
+    Raises:
+        FabsightError: The file cannot be read, or holds several references or none.
+    """
+    if "golden" not in task.uses:
+        from fabsight.images import read
+
+        return read(path)
+    found = list(islice(read_input(task, path, context), 2))
+    for question in found:
+        if isinstance(question, Unreadable):
+            raise FabsightError(question.error)
+        if len(found) == 1 and question.images:
+            return question.images[0]
+    what = (
+        "nothing to compare with"
+        if not found
+        else "several, such as "
+        + " and ".join(question.source for question in found if isinstance(question, Question))
+    )
+    raise FabsightError(f"--golden {path}: the file holds {what}; give a file with one reference")
 
 
 def find_inputs(task: Task[Any, Any], paths: Iterable[Path | str]) -> Inputs:

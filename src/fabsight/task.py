@@ -249,6 +249,10 @@ class Task(Generic[A, C]):
         imports: Format name -> reader(path, settings) of an answer, for `convert` and `vary`. Any
             other file is text in the task's language, read by the format of the task's own name
             where it has one, by `parse` where it has none.
+        labelled: Examples in a file that is no dataset folder but holds labels (a bundle of maps),
+            for `evaluate`; None where there is no such kind of file.
+        transcodes: Format name -> writer(source, out, settings) of an *input* file in another
+            format, for `convert`; it returns what a person should know.
         vary: Labelled variants of an answer (defects, process variations), None without any; the
             question has the settings, and the pixel size where that is known.
         tables: Name -> rows of measurements (dicts) of an answer, for CSV and reports.
@@ -276,6 +280,10 @@ class Task(Generic[A, C]):
     draw: Callable[[Question[C], A], Picture]
     exports: Mapping[str, Callable[[Question[C], A, Path], None]]
     imports: Mapping[str, Callable[[Path, C], Imported[A]]] = field(default_factory=dict)
+    labelled: Callable[[Path, C], Iterator[Example[C]]] | None = None
+    transcodes: Mapping[str, Callable[[Path, Path, C], tuple[str, ...]]] = field(
+        default_factory=dict
+    )
     vary: Callable[[Question[C], A, Wish], Variants[C]] | None = None
     tables: Mapping[str, Callable[[Question[C], A], list[dict[str, Any]]]] = field(
         default_factory=dict

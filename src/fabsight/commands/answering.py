@@ -12,7 +12,7 @@ from fabsight.batch import Steps, rows, run
 from fabsight.commands.artifacts import answer_item, items, pool_tables
 from fabsight.commands.console import OK, SOME_FAILED, Console, complain, one_line
 from fabsight.commands.tasks import read_settings, task_for
-from fabsight.inputs import Inputs, find_inputs
+from fabsight.inputs import Inputs, find_inputs, read_golden
 from fabsight.prediction import Job, failed_item, to_json
 from fabsight.prediction import predict as predict_all
 from fabsight.task import Prediction, Task
@@ -48,12 +48,11 @@ def predict(request: Request, out: Path | None, workers: int, console: Console) 
 
 def job_of(request: Request) -> Job:
     """How the request's inputs are to be answered."""
-    from fabsight.images import read
-
     task = task_for(request.task, request.paths)
     model = models.load(request.model, task)
     context = read_settings(task, request.settings)
-    golden = None if request.golden is None else read(request.golden)
+    path = request.golden
+    golden = None if path is None else read_golden(task, path, context)
     return Job(task, model, request.model, context, request.question, golden)
 
 

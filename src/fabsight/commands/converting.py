@@ -39,6 +39,12 @@ def convert(
     """Write the answer in `file` in the format `to`."""
     if file.exists() and out.exists() and out.samefile(file):
         raise FabsightError(f"convert {file}: --out names the same file; name another")
+    if (notes := _rewritten(file, to, out, task, settings)) is not None:
+        console.emit({"from": file, "to": out, "format": to, "warnings": notes})
+        console.say(f"{file} -> {out} ({to})")
+        for note in notes:
+            console.say(f"  {note}")
+        return OK
     source = read_answer("convert", file, task, settings)
     write_answer(source, to, out)
     warnings = (*source.warnings, *_unsaid(source, to, out))
@@ -56,6 +62,16 @@ def convert(
     for warning in warnings:
         console.say(f"  {warning}")
     return OK
+
+
+def _rewritten(
+    file: Path, to: str, out: Path, task: str, settings: Sequence[str]
+) -> tuple[str, ...] | None:
+    """What to know of an input file that was written in another format; None where it is none."""
+    for candidate in [task_named(task)] if task else all_tasks().values():
+        if to in candidate.transcodes and file.is_file() and candidate.recognises(file) > 0:
+            return candidate.transcodes[to](file, out, read_settings(candidate, settings))
+    return None
 
 
 def said_scale(source: Source) -> str:
@@ -126,7 +142,7 @@ def write_answer(source: Source, to: str, out: Path) -> None:
 def _known(to: str, exports: Mapping[str, Any], task: Task[Any, Any]) -> str:
     if to in exports:
         return to
-    names = [*exports, TEXT]
+    names = dict.fromkeys((*exports, *task.transcodes, TEXT))
     near = difflib.get_close_matches(to, names, n=1)
     fix = f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)}"
     raise FabsightError(f"convert: {task.name} writes no {to!r}; {fix}")

@@ -1,9 +1,11 @@
 """evaluate: a model against labelled data, on the screen or as a run folder with a report."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,13 +75,29 @@ def examples_of(task: Task[Any, Any], grading: Grading) -> Examples:
     from fabsight import dataset
 
     folder = Path(grading.data)
+    context = read_settings(
+        task, grading.settings
+    )  # a wrong one is refused before any file is read
+    if folder.is_file() and task.labelled is not None:
+        return partial(_labelled, task, grading, context)
     if not folder.is_dir():
         raise FabsightError(f"evaluate {task.name}: there is no dataset folder {folder}")
-    read_settings(task, grading.settings)  # a wrong one is refused before any file is read
     if grading.split:
         _require_split(grading, dataset.splits(folder))
     said = split_settings(grading.settings)
     return lambda: dataset.scan(folder, task, grading.split or None, said)
+
+
+def _labelled(task: Task[Any, Any], grading: Grading, context: Any) -> Iterator[Example[Any]]:
+    """The examples of one split in a file that holds labels."""
+    assert task.labelled is not None
+    seen: Counter[str] = Counter()
+    for example in task.labelled(Path(grading.data), context):
+        seen[example.split] += 1
+        if not grading.split or example.split == grading.split:
+            yield example
+    if grading.split and grading.split not in seen:
+        _require_split(grading, seen)
 
 
 def _require_split(grading: Grading, there: Mapping[str, int]) -> None:

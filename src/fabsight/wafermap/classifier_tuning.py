@@ -10,6 +10,7 @@ for telling mixtures.
 import argparse
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 from fabsight.settings import to_json
 from fabsight.wafermap.claims import PATTERNS
 from fabsight.wafermap.classifier import MEMBERS, Constants, Scores, scored
-from fabsight.wafermap.classifier_network import VIEWS
+from fabsight.wafermap.classifier_network import VIEWS, View
 from fabsight.wafermap.classifier_training import (
     EVENNESS,
     MIXED,
@@ -36,7 +37,7 @@ WEIGHTS = np.linspace(0.0, 1.2, 13)  # of the prior, tried
 TEMPERATURES = np.geomspace(0.4, 2.5, 25)
 
 
-def run(folders: dict[str, Path], flat: np.ndarray) -> np.ndarray:
+def run(folders: Mapping[View, Path], flat: np.ndarray) -> np.ndarray:
     """Mean logits (n, 17) of exported networks on planes (n, 3, 48, 48)."""
     import onnxruntime
 
