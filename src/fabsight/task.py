@@ -249,6 +249,8 @@ class Task(Generic[A, C]):
         imports: Format name -> reader(path, settings) of an answer, for `convert` and `vary`. Any
             other file is text in the task's language, read by the format of the task's own name
             where it has one, by `parse` where it has none.
+        show: The question's input as a person sees it, uint8 RGB; None where that is its first
+            image as it is.
         labelled: Examples in a file that is no dataset folder but holds labels (a bundle of maps),
             for `evaluate`; None where there is no such kind of file.
         transcodes: Format name -> writer(source, out, settings) of an *input* file in another
@@ -280,6 +282,7 @@ class Task(Generic[A, C]):
     draw: Callable[[Question[C], A], Picture]
     exports: Mapping[str, Callable[[Question[C], A, Path], None]]
     imports: Mapping[str, Callable[[Path, C], Imported[A]]] = field(default_factory=dict)
+    show: Callable[[Question[C]], Picture] | None = None
     labelled: Callable[[Path, C], Iterator[Example[C]]] | None = None
     transcodes: Mapping[str, Callable[[Path, Path, C], tuple[str, ...]]] = field(
         default_factory=dict

@@ -20,7 +20,7 @@ from fabsight.batch import Item, path_items
 from fabsight.files import replace_file
 from fabsight.prediction import Job, answers, to_json
 from fabsight.report.entries import short_names
-from fabsight.report.pictures import preview
+from fabsight.report.pictures import picture_of
 from fabsight.report.tables import csv_bytes
 from fabsight.shards import Record
 from fabsight.task import FabsightError, Prediction, Question, Task
@@ -100,7 +100,7 @@ def write_measured(
     save_png(run / files["overlay"], task.draw(question, value))
     if question.images:
         files["input"] = f"{stem}input.png"
-        save_png(run / files["input"], preview(question.images[0]))
+        save_png(run / files["input"], picture_of(task, question))
     if not {TEXT, task.name} & task.exports.keys():  # else an export holds the text
         files[TEXT] = f"{stem}answer.{TEXT}"
         replace_file(run / files[TEXT], prediction.text.encode())

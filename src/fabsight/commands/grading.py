@@ -192,13 +192,13 @@ def _pictures(
 ) -> dict[str, str]:
     """The input and what is drawn over it, for the page: name -> path in the run folder."""
     from fabsight.images import save_png
-    from fabsight.report.pictures import preview
+    from fabsight.report.pictures import picture_of
 
     if not example.question.images:
         return {}
     (out / PICTURES).mkdir(exist_ok=True)
     files = {"input": f"{PICTURES}/{index:06d}-input.png"}
-    save_png(out / files["input"], preview(example.question.images[0]))
+    save_png(out / files["input"], picture_of(task, example.question))
     try:
         value = task.parse(row.text, example.question)
     except AnswerError:

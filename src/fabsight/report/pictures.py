@@ -4,11 +4,12 @@ import base64
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from fabsight.report.markup import element
-from fabsight.task import Image, Picture
+from fabsight.task import Image, Picture, Question, Task
 
 JPEG_QUALITY = 84
 FEW_COLOURS = 16
@@ -46,6 +47,13 @@ def budget(count: int, per_item: int = 2, page_bytes: int = PAGE_BYTES) -> Budge
         if each * count <= page_bytes:
             return Budget(edge_px, count)
     return Budget(SMALLEST_PX, int(page_bytes // each))
+
+
+def picture_of(task: Task[Any, Any], question: Question[Any]) -> Picture:
+    """The input of a question that has images as a person sees it, bounded in size."""
+    if task.show is None:
+        return preview(question.images[0])
+    return preview(Image(task.show(question)))
 
 
 def preview(image: Image, edge_px: int = PREVIEW_PX) -> Picture:

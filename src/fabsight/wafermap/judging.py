@@ -99,12 +99,13 @@ def _intervals(said: Interval, true: Interval, tolerance: float) -> Verdict:
     if max(off) <= tolerance:
         return "supported"
     a, b = _widened(said), _widened(true)
+    wide = span(a) > 2 * span(b) + 2 * tolerance
     share = overlap(a, b) / min(span(a), span(b))
     if share <= 0:
         gap = min(_apart(said[0], true[1]), _apart(said[1], true[0]))
-        return "not checkable" if gap < tolerance / 2 else "contradicted"
-    alike = share >= LEAST_OVERLAP and span(a) <= 2 * span(b) + 2 * tolerance
-    return "supported" if alike else "not checkable"
+        beside = gap < tolerance / 2 and not wide
+        return "not checkable" if beside else "contradicted"
+    return "supported" if share >= LEAST_OVERLAP and not wide else "not checkable"
 
 
 def span(interval: Interval) -> float:

@@ -41,7 +41,7 @@ class Rubric:
 
 
 def rubric(asked: Asked, truth: Description) -> Rubric:
-    """The rubric of a question: the claims of its reference answer, those asked first worth most."""
+    """The rubric of a question: its reference answer's claims; what is asked first weighs most."""
     reference = compose(asked, truth)
     main = reference.claims[0].slot if reference.claims else ""
     return Rubric(tuple(Item(claim, _weight(claim, main)) for claim in reference.claims), truth)

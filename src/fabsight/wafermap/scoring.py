@@ -31,7 +31,12 @@ WaferExample = Example[WaferSettings]
 def _unread(example: WaferExample) -> float:
     """The pair of an answer that names nothing; NaN where no pattern is asked for."""
     asked, by = _posed(example)
-    return _pair(by.truth, ()) if "pattern" in asked.slots else math.nan
+    return _pair(by.truth, ()) if names_types(asked) else math.nan
+
+
+def names_types(asked: Asked) -> bool:
+    """Whether the question wants all types named: "is it a donut?" does not."""
+    return "pattern" in asked.slots and asked.form != "yes-no"
 
 
 METRICS: Mapping[str, Metric[WaferSettings]] = {
@@ -67,7 +72,7 @@ def score(answer: Answer, example: WaferExample) -> Row:
         "accuracy": float(
             main not in wrong and all(hit for i, hit in right if i.claim.slot == main)
         ),
-        "macro_f1": _pair(by.truth, named) if "pattern" in asked.slots else math.nan,
+        "macro_f1": _pair(by.truth, named) if names_types(asked) else math.nan,
         "exact_match": float(not wrong and all(hit for i, hit in right if i.claim.slot != "cause")),
         "claims_supported": supported / len(decided) if decided else 0.0,
         "claims_contradicted": (len(decided) - supported) / len(decided) if decided else 0.0,
