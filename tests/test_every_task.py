@@ -69,9 +69,16 @@ def spoil_layout(program):
     return [replace(program, commands=(*rest, *more)) for more in ((aside,), (wide,), ())]
 
 
+def spoil_claims(answer):
+    """Every choice turned into its denial, and the place turned half round."""
+    denied = tuple(replace(claim, holds=not claim.holds) for claim in answer.claims)
+    return [replace(answer, claims=denied, lead="")]
+
+
 EXPECTED = {
     # its examples have looks from clean to wild; benchmarks measure each apart
     "netdsl": Expected(floor=0.85, auroc=0.9, spoil=spoil_layout),
+    "wafermap": Expected(floor=0.8, auroc=0.9, spoil=spoil_claims),
     "bar": Expected(floor=0.95, auroc=0.99, spoil=spoil_bar),
     "shade": Expected(floor=0.95, auroc=0.95),
 }

@@ -2,7 +2,7 @@
 
 >>> import fabsight
 >>> sorted(fabsight.TASKS)
-['netdsl']
+['netdsl', 'wafermap']
 """
 
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,8 @@ def __getattr__(name: str) -> Any:
     """Tasks are imported when first asked for: the command line starts without them."""
     if name != "TASKS":
         raise AttributeError(f"module 'fabsight' has no attribute {name!r}")
-    from fabsight import netdsl
+    from fabsight import netdsl, wafermap
 
-    tasks = {task.name: task for task in (netdsl.TASK,)}
+    tasks = {task.name: task for task in (netdsl.TASK, wafermap.TASK)}
     globals()["TASKS"] = tasks
     return tasks

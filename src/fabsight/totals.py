@@ -58,9 +58,9 @@ def totals(task: Task[Any, Any], rows: Sequence[Row]) -> Totals:
     summary = task.summarise(rows)
     for name, metric in task.metrics.items():
         applies = [row[name] for row in rows if not math.isnan(row[name])]
-        if metric.corpus:
+        if metric.corpus and name in summary:
             found[name] = float(summary[name])
-        elif applies:
+        elif applies and not metric.corpus:
             found[name] = math.fsum(applies) / len(applies)
     return found
 

@@ -7,6 +7,7 @@ from fabsight.report.markup import element, escape, number, section
 from fabsight.report.pictures import Budget, budget, picture
 
 LONGEST_TEXT = 20_000
+LONGEST_PROSE = 1500  # one line up to this long is read without opening it
 MOST_FAILED = 48  # cards without a picture; the list above them says how many there are
 HIDDEN_FILES = ("input", "overlay")
 
@@ -122,7 +123,7 @@ def _text(text: str) -> str:
         return ""
     shown = text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "\n(cut here)"
     lines = len(text.splitlines())
-    if lines == 1 and len(text) <= 200:
+    if lines == 1 and len(text) <= LONGEST_PROSE:
         return element("p", escape(text))
     summary = element("summary", f"answer, {lines} lines")
     return element("details", summary + element("pre", escape(shown), tabindex="0"))

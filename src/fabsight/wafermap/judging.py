@@ -19,6 +19,7 @@ from fabsight.wafermap.claims import (
 )
 
 HOURS = 12.0
+TURN = 180.0  # degrees after which a line's direction is the same
 LEAST_OVERLAP = 0.5  # of the shorter of two clock intervals
 NARROW_H = 1.0  # intervals shorter than this are widened to it before they are compared
 
@@ -52,7 +53,10 @@ def _positive(claim: Claim, description: Description) -> Verdict:
     number = description.numbers.get(number_key(claim.slot, claim.where))
     if number is None or not isinstance(claim.value, float | int):
         return "not checkable"
-    return _number(float(claim.value), claim.tolerance, number)
+    off = abs(float(claim.value) - number.value)
+    if claim.slot == "angle":  # 179 degrees and 1 degree are nearly one direction
+        off = min(off % TURN, -off % TURN)
+    return _number(off, claim.tolerance, number)
 
 
 def number_key(slot: str, where: str) -> str:
@@ -67,8 +71,8 @@ def _choice(claim: Claim, description: Description) -> Verdict:
     return "supported" if claim.value in choice.true else "contradicted"
 
 
-def _number(value: float, tolerance: float, number: Number) -> Verdict:
-    off, allowed = abs(value - number.value), number.tolerance + tolerance + 1e-9
+def _number(off: float, tolerance: float, number: Number) -> Verdict:
+    allowed = number.tolerance + tolerance + 1e-9
     if off <= allowed:
         return "supported"
     return "not checkable" if off <= 2 * allowed and number.tolerance > 0 else "contradicted"

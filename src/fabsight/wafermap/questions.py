@@ -9,6 +9,7 @@ description, which is never wrong to give.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from fabsight.wafermap.claims import Claim
@@ -62,6 +63,7 @@ NUMBER_WORDS: Mapping[str, str] = {
     "bend": r"bent|bend|curv\w+",
     "angle": r"angle|orientation|direction of the (?:line|scratch)",
 }
+KEPT = 1024  # questions whose meaning is kept: one is often asked of thousands of maps
 YES_NO = re.compile(
     r"^(?:\w+,? )?(?:is|are|does|do|did|has|have|can|could|was|were|will|would|should)\b(?! you\b)"
     r"|\b(?:true or false|yes or no|yes/no)\b|,? (?:right|correct|isn't it)\?$"
@@ -93,6 +95,7 @@ class Asked:
     options: Mapping[str, tuple[Claim, ...]] | None = None
 
 
+@lru_cache(maxsize=KEPT)
 def route(text: str) -> Asked:
     """What a question asks for.
 

@@ -7,6 +7,7 @@ Nothing is guessed: what is not understood is no claim, and a text without any c
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from fabsight.wafermap.causes import CAUSES, REASONS
 from fabsight.wafermap.claims import Answer, Claim
@@ -15,6 +16,7 @@ from fabsight.wafermap.lexicon import Mention, blank, mentions
 from fabsight.wafermap.phrases import ABSTAINS, CONVENTION, NO_CONTEXT, WITHDRAWN
 from fabsight.wafermap.quantities import quantities, spelled
 
+KEPT = 4096  # sentences whose claims are kept: models repeat themselves
 LEAD = re.compile(
     r"^\s*[*_\"'(]*(?P<word>yes|no)\b[*_\"')]*(?=[.,:;!]|\s*$|\s+-)|"
     r"^\s*(?:answer|option)?:? ?\(?(?P<letter>[A-H])(?:[).:]|\s*$)",
@@ -78,7 +80,8 @@ def claims(text: str) -> Iterator[Claim]:
         yield from _claims_in(" ".join(sentence.split()))
 
 
-def _claims_in(sentence: str) -> Iterator[Claim]:
+@lru_cache(maxsize=KEPT)
+def _claims_in(sentence: str) -> tuple[Claim, ...]:
     found: list[tuple[int, Claim]] = []
     hedged = bool(HEDGE.search(sentence))
     for claim, start, stop in quantities(sentence):
@@ -95,8 +98,7 @@ def _claims_in(sentence: str) -> Iterator[Claim]:
         mention = item.mention
         claim = Claim(mention.slot, mention.value, holds=item.holds, hedged=item.hedged)
         found.append((mention.start, claim))
-    for _, claim in sorted(found, key=lambda pair: pair[0]):
-        yield claim
+    return tuple(claim for _, claim in sorted(found, key=lambda pair: pair[0]))
 
 
 def _causes(sentence: str, found: list[tuple[int, Claim]]) -> str:

@@ -49,7 +49,7 @@ def painted(dies: UInt8[np.ndarray, "rows columns 3"], side_px: int) -> Picture:
     return np.ascontiguousarray(picture)
 
 
-def with_clock(picture: Picture) -> Picture:
+def with_clock(picture: Picture) -> UInt8[np.ndarray, "tall wide 3"]:
     """The picture on paper with zone rings, the hours around it and the notch at 6 o'clock."""
     from PIL import Image, ImageDraw, ImageFont
 

@@ -16,8 +16,8 @@ from fabsight.wafermap.scoring import TRUTH
 from fabsight.wafermap.settings import WaferSettings
 
 PROMPT = (
-    "Describe this wafer map: defect type, where the failing dies lie, what they look like, and "
-    "what may have caused them."
+    "Describe this wafer map: its defect type, where the failing dies lie, what shape they form, "
+    "the fail rate, and what may have caused them."
 )
 
 

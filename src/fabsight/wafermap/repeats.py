@@ -1,0 +1,223 @@
+"""Whether fails repeat from row to row, column to column, or at one place of each reticle field.
+
+All periods and phases are folded at once by two matrix products. A phase that fails is compared
+with what its dies would fail at the rate around them, so that a pattern that covers a part of the
+wafer is no repeat.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int64
+
+from fabsight.wafermap.frame import LONGEST_FIELD, LONGEST_STRIPE, Frame
+from fabsight.wafermap.spatial import box_mean
+
+AROUND = 9  # side of the square of dies around that says what is expected
+SHRUNK = 6.0  # dies of the map's own rate that are added to it
+LEAST_HITS = 4
+LEAST_TIMES = 3  # rows, columns, fields in one direction that a phase must have
+LEAST_STRENGTH = 0.1  # rate of the phase less that of the others
+SURE_P = 1e-3  # after all periods and phases that were tried
+
+
+@dataclass(frozen=True)
+class Stripes:
+    """The surest period of rows or of columns.
+
+    Attributes:
+        period: Rows (or columns) from one stripe to the next; 0 where none could be tested.
+        phase: The first striped row (or column).
+        strength: Fail rate of the stripes less that of the others.
+        p_value: That it is chance, all periods and phases tried being paid for.
+    """
+
+    period: int = 0
+    phase: int = 0
+    strength: float = 0.0
+    p_value: float = 1.0
+
+
+@dataclass(frozen=True)
+class Field:
+    """The surest reticle field and the place in it that fails.
+
+    Attributes:
+        rows, columns: Of the field, in dies; 0 where none could be tested.
+        row, column: The failing place of the first field.
+        strength: Fail rate at that place less that of the others.
+        p_value: That it is chance, all fields and places tried being paid for.
+    """
+
+    rows: int = 0
+    columns: int = 0
+    row: int = 0
+    column: int = 0
+    strength: float = 0.0
+    p_value: float = 1.0
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """What repeats.
+
+    Attributes:
+        rows, columns: Striped rows, striped columns.
+        reticle: A place that repeats in both directions.
+        kinds: Those of "rows", "columns", "reticle" that are no chance.
+    """
+
+    rows: Stripes
+    columns: Stripes
+    reticle: Field
+    kinds: tuple[str, ...]
+
+
+Values = Float32[np.ndarray, "rows columns"]
+
+
+def repeats(
+    die: Bool[np.ndarray, "rows columns"], fail: Bool[np.ndarray, "rows columns"], place: Frame
+) -> Repeats:
+    """Repeats of rows, columns and fields.
+
+    >>> from fabsight.wafermap.frame import frame
+    >>> grid = np.zeros((30, 30), bool)
+    >>> grid[2::5] = True
+    >>> found = repeats(np.ones_like(grid), grid, frame(30, 30))
+    >>> found.kinds, found.rows.period, found.rows.phase, found.rows.strength
+    (('rows',), 5, 2, 1.0)
+    """
+    dies, fails = die.astype(np.float32), fail.astype(np.float32)
+    if np.count_nonzero(fail) < LEAST_HITS or np.array_equal(die, fail):
+        return Repeats(Stripes(), Stripes(), Field(), ())
+    expected = _expected(dies, fails)
+    rows = _stripes(dies.sum(1), fails.sum(1), expected.sum(1), place.fold_rows)
+    columns = _stripes(dies.sum(0), fails.sum(0), expected.sum(0), place.fold_columns)
+    kinds = [k for k, s in (("rows", rows), ("columns", columns)) if _sure(s)]
+    if "rows" in kinds:
+        expected = _rescaled(expected, fails, 1)
+    if "columns" in kinds:
+        expected = _rescaled(expected, fails, 0)
+    reticle = _field(dies, fails, expected, place)
+    if _sure(reticle):
+        kinds.append("reticle")
+    return Repeats(rows, columns, reticle, tuple(kinds))
+
+
+def _sure(found: Stripes | Field) -> bool:
+    return found.p_value <= SURE_P and found.strength >= LEAST_STRENGTH
+
+
+def _expected(dies: Values, fails: Values) -> Values:
+    """Chance of each die to fail as those around it do; 0 where there is no die."""
+    mean = fails.sum() / dies.sum()
+    around = box_mean(dies, AROUND) - dies
+    failing = box_mean(fails, AROUND) - fails
+    return dies * (failing + SHRUNK * mean) / (around + SHRUNK)
+
+
+def _rescaled(expected: Values, fails: Values, axis: int) -> Values:
+    """Expected fails that sum up to the fails of each row (axis 1) or column (axis 0)."""
+    scale = fails.sum(axis, keepdims=True) / np.maximum(expected.sum(axis, keepdims=True), 1e-6)
+    return np.minimum(expected * scale, 1.0).astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _phases() -> tuple[Int64[np.ndarray, " phases"], Int64[np.ndarray, " phases"]]:
+    """Period and phase of each row of a fold."""
+    pairs = [(p, phase) for p in range(2, LONGEST_STRIPE + 1) for phase in range(p)]
+    period, phase = np.array(pairs).T
+    return period, phase
+
+
+def _stripes(
+    dies: Float32[np.ndarray, " n"],
+    fails: Float32[np.ndarray, " n"],
+    expected: Float32[np.ndarray, " n"],
+    fold: Float32[np.ndarray, "phases n"],
+) -> Stripes:
+    """The phase whose fails are the least likely without its strongest row, and with overdispersion."""
+    period, phase = _phases()
+    times = fold @ (dies > 0)
+    over = np.where(fold > 0, fails - expected, -np.inf)
+    strongest = over.argmax(1)
+    hits, chance = fold @ fails, fold @ expected
+    spread = _dispersion(fails, expected, hits, chance)
+    hits_left = (hits - fails[strongest]) / spread
+    chance_left = (chance - expected[strongest]) / spread
+    tested = (times >= LEAST_TIMES) & (hits_left >= LEAST_HITS - 1)
+    best, p_value = _surest(hits_left, chance_left, tested, int((times >= LEAST_TIMES).sum()))
+    if best < 0:
+        return Stripes()
+    inside = float(fold[best] @ dies)
+    rate = float(hits[best]) / inside
+    rest = (float(fails.sum()) - float(hits[best])) / max(float(dies.sum()) - inside, 1.0)
+    return Stripes(int(period[best]), int(phase[best]), rate - rest, p_value)
+
+
+def _dispersion(
+    fails: Float32[np.ndarray, " n"],
+    expected: Float32[np.ndarray, " n"],
+    hits: Float32[np.ndarray, " phases"],
+    chance: Float32[np.ndarray, " phases"],
+) -> Float32[np.ndarray, " phases"]:
+    """How much more rows scatter about the mean of their phase than chance has it, 1 at least."""
+    ratio = np.maximum(hits, 0.5) / np.maximum(chance, 0.5)
+    row = np.arange(len(fails))
+    periods = np.arange(2, LONGEST_STRIPE + 1)
+    first = (periods - 2) * (periods + 1) // 2  # 2 + 3 + ... phases come before
+    fitted = np.maximum(expected * ratio[first[:, None] + row % periods[:, None]], 0.25)
+    free = np.maximum(len(fails) - periods, 1)
+    spread = ((fails - fitted) ** 2 / fitted).sum(1) / free
+    return np.asarray(np.repeat(np.maximum(spread, 1.0), periods), np.float32)
+
+
+def _field(dies: Values, fails: Values, expected: Values, place: Frame) -> Field:
+    period, phase = _phases()
+    short = int((period <= LONGEST_FIELD).sum())
+    down, across = place.fold_rows[:short], place.fold_columns[:short].T
+    hits, chance = down @ fails @ across, down @ expected @ across
+    tested = (fails.shape[0] // period[:short] >= LEAST_TIMES)[:, None] & (
+        fails.shape[1] // period[:short] >= LEAST_TIMES
+    )
+    trials = int(tested.sum())
+    tested &= hits >= LEAST_HITS
+    best, p_value = _surest(hits.ravel(), chance.ravel(), tested.ravel(), trials)
+    if best < 0:
+        return Field()
+    row, column = divmod(best, short)
+    held = float(down[row] @ dies @ across[:, column])
+    rate = float(hits[row, column]) / max(held, 1.0)
+    rest = (float(fails.sum()) - float(hits[row, column])) / max(float(dies.sum()) - held, 1.0)
+    return Field(
+        int(period[row]),
+        int(period[column]),
+        int(phase[row]),
+        int(phase[column]),
+        rate - rest,
+        p_value,
+    )
+
+
+def _surest(
+    hits: Float32[np.ndarray, " n"],
+    chance: Float32[np.ndarray, " n"],
+    tested: Bool[np.ndarray, " n"],
+    trials: int,
+) -> tuple[int, float]:
+    """The test with the largest deviance above expectation, and its p-value times the trials.
+
+    Poisson's upper tail, which for more hits than expected lies above that of dies with unequal
+    chances (Hoeffding, Annals of Mathematical Statistics 27, 713, 1956). -1 where nothing is above.
+    """
+    from scipy.special import gammainc
+
+    tested = tested & (hits > chance)
+    if not tested.any():
+        return -1, 1.0
+    at = np.flatnonzero(tested)
+    k, mean = hits[at].astype(np.float64), np.maximum(chance[at].astype(np.float64), 1e-3)
+    best = int(np.argmax(np.round(k * np.log(k / mean) - (k - mean), 6)))
+    return int(at[best]), min(float(gammainc(k[best], mean[best])) * trials, 1.0)

@@ -1,0 +1,131 @@
+"""What is known of a question's map: facts, the classifier's scores, and what both say is true.
+
+    question --seen--> Seen(facts, scores, description)
+
+A map is measured once, however often it is asked about.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from fabsight.task import FabsightError, Question
+from fabsight.wafermap.claims import PATTERNS, Choice, Claim, Description, Number
+from fabsight.wafermap.classifier import MEMBERS, Scores, classify, decide
+from fabsight.wafermap.describing import describe
+from fabsight.wafermap.facts import Facts, measure
+from fabsight.wafermap.settings import WaferSettings
+from fabsight.wafermap.wafer import FAIL, PASS, Grid
+
+Key: TypeAlias = tuple[bytes, int, int]  # a map: its dies, rows, columns
+Patterns: TypeAlias = Literal["auto", "one", "several"]
+KEPT = 16  # maps that are kept: solving, checking and drawing ask for the same one
+POSSIBLE = 0.1  # probability from which another pattern is not ruled out
+SURE = 0.6  # probability below which a pattern is named with reserve
+NAMED = 3  # likeliest patterns that are named where none is likely enough
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What is known of one map.
+
+    Attributes:
+        grid: The map.
+        facts: Measured.
+        scores: The classifier's.
+        description: What is taken for true: patterns by the classifier, all else by the facts.
+    """
+
+    grid: Grid
+    facts: Facts
+    scores: Scores
+    description: Description
+
+
+def seen(question: Question[WaferSettings]) -> Seen:
+    """What is known of the question's map; FabsightError where it has none."""
+    grid, golden = grid_of(question), question.golden
+    beside = None if golden is None else _golden_of(question, grid)
+    said = question.context
+    other = None if beside is None else _key(beside)
+    return _seen(_key(grid), said.patterns, said.abstain, other)
+
+
+def grid_of(question: Question[WaferSettings]) -> Grid:
+    """The map of a question."""
+    if not question.images:
+        raise FabsightError(f"wafermap {question.source}: the question has no map")
+    pixels = np.asarray(question.images[0].pixels)
+    if pixels.ndim != 2 or pixels.dtype != np.uint8 or pixels.max(initial=0) > FAIL:
+        raise FabsightError(
+            f"wafermap {question.source}: the map's picture has {pixels.dtype} values up to "
+            f"{pixels.max(initial=0)} in {pixels.ndim} axes; a die is 0 (none), 1 (pass), 2 (fail)"
+        )
+    return pixels
+
+
+def named_patterns(scores: Scores, patterns: Patterns, abstain: float) -> Choice:
+    """The patterns that are named, and those that are not ruled out."""
+    true = decide(scores, patterns, abstain)
+    shares = dict(zip(MEMBERS, scores.members, strict=True))
+    possible = tuple(
+        name
+        for name in PATTERNS
+        if name not in true and max(scores.probability(name), shares.get(name, 0.0)) >= POSSIBLE
+    )
+    return Choice(true, possible)
+
+
+def probabilities(found: Seen) -> list[Claim]:
+    """Claims of the likeliest patterns' probabilities, where none is likely enough to be named."""
+    order = np.argsort(-found.scores.classes)[:NAMED]
+    return [
+        Claim("probability", round(float(found.scores.classes[k]), 2), PATTERNS[k]) for k in order
+    ]
+
+
+@lru_cache(maxsize=KEPT)
+def _seen(key: Key, patterns: Patterns, abstain: float, golden: Key | None) -> Seen:
+    grid = _grid(key)
+    facts, scores = _looked_at(key)
+    description = describe(facts, named_patterns(scores, patterns, abstain))
+    if golden is not None:
+        description = _beside_golden(description, grid, _grid(golden))
+    return Seen(grid, facts, scores, description)
+
+
+@lru_cache(maxsize=KEPT)
+def _looked_at(key: Key) -> tuple[Facts, Scores]:
+    grid = _grid(key)
+    return measure(grid), classify(grid)
+
+
+def _key(grid: Grid) -> Key:
+    return grid.tobytes(), grid.shape[0], grid.shape[1]
+
+
+def _grid(key: Key) -> Grid:
+    return np.frombuffer(key[0], np.uint8).reshape(key[1], key[2])
+
+
+def _golden_of(question: Question[WaferSettings], grid: Grid) -> Grid:
+    """The golden map, which must have the same dies."""
+    assert question.golden is not None
+    golden = np.asarray(question.golden.pixels)
+    if golden.shape != grid.shape or golden.dtype != np.uint8:
+        has = " x ".join(map(str, golden.shape))
+        raise FabsightError(
+            f"wafermap {question.source}: the golden map has {has} dies, this one "
+            f"{grid.shape[0]} x {grid.shape[1]}; give one of the same product"
+        )
+    return golden
+
+
+def _beside_golden(known: Description, grid: Grid, golden: Grid) -> Description:
+    """The description with what changed against a golden map."""
+    new = int(((grid == FAIL) & (golden == PASS)).sum())
+    gone = int(((grid == PASS) & (golden == FAIL)).sum())
+    numbers = {"new_fails": Number(new), "gone_fails": Number(gone)}
+    return Description(known.choices, {**known.numbers, **numbers}, known.clock, known.causes)
