@@ -15,9 +15,9 @@ a border keeps its own name as true and gets its neighbour's as possible, by the
                 uneven
     scratch     loc: less than 8 dies or 4 widths long; edge-loc: half of it in the edge zone
     none        random: over 14 % expected; edge-ring, edge-loc: over 18 % expected at the rim and
-                twice the rate; center, loc, scratch: over 10 % expected, where chance makes clumps
+                twice the rate; center, loc, scratch: over 17 % expected, where chance makes clumps
 
-A part that stands out by less than 6.5 standard deviations of the background may be none; one that
+A part that stands out by less than 7.5 standard deviations of the background may be none; one that
 others cover by half is possible, not true. Where 20 % fail by chance random is possible, where 30 %
 do at the rim edge-ring, where a lattice is planted random and scratch.
 """
@@ -31,7 +31,7 @@ from fabsight.wafermap.claims import PATTERNS, Choice
 from fabsight.wafermap.patterns import Blob, Flood, Part, Rim, Ring, Stroke, path
 from fabsight.wafermap.plots import Plot, covered_deg
 
-WEAK = 6.5  # standard deviations
+WEAK = 7.5  # standard deviations
 HIDDEN = 0.5  # share of a part that others cover
 
 
@@ -161,7 +161,7 @@ def _by_chance(plot: Plot, true: set[str]) -> Iterator[str]:
         yield "random"
     if plot.rim_chance > max(0.18, 2 * rate):
         yield from ("edge-ring", "edge-loc")
-    if rate > 0.1:
+    if rate > 0.17:
         yield from ("center", "loc", "scratch")
 
 

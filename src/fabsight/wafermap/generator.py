@@ -32,10 +32,10 @@ CHANCE_BINS = (3, 4, 5, 7)  # open, short, leakage, function: what fails by chan
 PATTERN_BINS = tuple(b for b in range(6, 33) if b not in CHANCE_BINS)
 OWN_BIN = 0.9  # share of a pattern's dies that fail in its bin
 TRIES = 8  # plans drawn before the background is lowered until the pattern shows
-WEAKEST = 4.0  # standard deviations by which a planted part stands out at least
+WEAKEST = 5.0  # standard deviations by which a planted part stands out at least
 FEWEST = 4  # dies that fail because of a part at least
-EASY, MEDIUM = 12.0, 7.0  # standard deviations
-FAIL_SHARES = {"random": (0.22, 0.72), "near-full": (0.76, 1.0)}
+EASY, MEDIUM = 12.0, 8.0  # standard deviations
+FAIL_SHARES = {"random": (0.24, 0.7), "near-full": (0.76, 1.0)}
 MIXES: tuple[tuple[str, ...], ...] = tuple(
     (*middle, *edge, *more)
     for middle in ((), ("center",), ("donut",))
@@ -75,8 +75,8 @@ class Drawn:
         planted: What fails for a reason, in the order planted; a die may belong to several.
         background: What fails by chance.
         description: What is true of the map.
-        difficulty: easy: one pattern that stands out, in no class's border; hard: three patterns,
-            a weak one, or one that another class's name fits as well.
+        difficulty: easy: one pattern that stands out, whose class alone fits; hard: three
+            patterns, a weak one, or one that two more classes fit; medium: the others.
     """
 
     wafer: Wafer
@@ -145,8 +145,10 @@ def new_plants(draw: Draw, layout: Layout, patterns: Sequence[str]) -> list[Plan
     found = []
     for pattern, bin_ in zip(patterns, bins, strict=False):
         probability = draw.between(0.5, 1) if draw.chance(0.5) else draw.between(0.85, 1)
-        if pattern == "scratch":
-            probability = max(probability, draw.between(0.6, 1))
+        if pattern == "edge-ring" and draw.chance(0.5):
+            probability = 1.0  # dies that the edge cuts all fail
+        if pattern in ("scratch", "edge-ring"):
+            probability = max(probability, draw.between(0.7, 1))
         if pattern in FAIL_SHARES:
             probability = draw.between(*FAIL_SHARES[pattern])
             if pattern == "near-full" and draw.chance(0.3):
@@ -266,6 +268,7 @@ def _bins(draw: Draw, grid: np.ndarray, parts: Sequence[Part]) -> Int32[np.ndarr
 def _difficulty(signals: Sequence[float], description: Description) -> Difficulty:
     weakest = min(signals, default=EASY)
     patterns = description.choices["pattern"]
-    if weakest < MEDIUM or len(patterns.true) > 2 or patterns.possible:
+    true, possible = len(patterns.true), len(patterns.possible)
+    if weakest < MEDIUM or true > 2 or possible > 1:
         return "hard"
-    return "easy" if weakest >= EASY and len(patterns.true) == 1 else "medium"
+    return "easy" if weakest >= EASY and true == 1 and not possible else "medium"

@@ -110,7 +110,7 @@ def _round(draw: Draw, rows: int, columns: int) -> Bool[np.ndarray, "rows column
         hypot(1 - 1 / rows, 1.1 / columns),
         hypot(1 - 1 / columns, 1.1 / rows),
     )
-    return np.asarray(disk(rows, columns).radius <= max(least, draw.between(0.975, 1.015)))
+    return np.asarray(disk(rows, columns).radius <= max(least, draw.between(0.98, 1.02)))
 
 
 def _without_flat(

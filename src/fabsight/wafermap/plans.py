@@ -89,9 +89,9 @@ def edge_ring(draw: Draw, layout: Layout) -> tuple[Shape, ...]:
     taper = draw.between(0.2, 0.8) if depth > 1.8 and draw.chance(0.5) else 0.0
     turn = draw.between(0, 360)
     what = draw.rng.random()
-    if what < 0.55:
+    if what < 0.7:
         return (Rim(depth, turn, 360.0, taper),)
-    if what < 0.8:
+    if what < 0.88:
         return (Rim(depth, turn, draw.between(RING_DEG + 5, 345), taper / 2),)
     count = draw.whole(2, 4)
     wide = draw.between(6, (360 - RING_DEG - 10) / count)
@@ -128,7 +128,7 @@ def near_full(draw: Draw, _layout: Layout) -> tuple[Shape, ...]:
         return (Flood(),)
     angle = draw.between(0, 2 * pi)
     if what < 0.55:
-        lean, bowl = draw.between(0.05, 0.2), draw.between(-0.12, 0.08)
+        lean, bowl = draw.between(0.05, 0.35), draw.between(-0.15, 0.1)
         return (Flood(lean * sin(angle), lean * cos(angle), bowl),)
     holes = []
     for _ in range(draw.whole(1, 3)):
@@ -152,18 +152,18 @@ def near_full(draw: Draw, _layout: Layout) -> tuple[Shape, ...]:
 
 def random(draw: Draw, _layout: Layout) -> tuple[Shape, ...]:
     """Dies all over: even, or denser on one side, in the centre, at the rim or in slow ripples."""
-    if draw.chance(0.4):
+    if draw.chance(0.3):
         return (Flood(),)
-    angle, lean = draw.between(0, 2 * pi), draw.between(0, 0.45)
+    angle, lean = draw.between(0, 2 * pi), draw.between(0, 0.5)
     wave = (0.0, 0.0, 0.0, 0.0)
     if draw.chance(0.4):
         wave = (
-            draw.between(0.1, 0.35),
+            draw.between(0.1, 0.5),
             draw.between(-1.5, 1.5),
             draw.between(-1.5, 1.5),
             draw.between(0, 2 * pi),
         )
-    return (Flood(lean * sin(angle), lean * cos(angle), draw.between(-0.35, 0.3), wave),)
+    return (Flood(lean * sin(angle), lean * cos(angle), draw.between(-0.5, 0.3), wave),)
 
 
 def scratch(draw: Draw, layout: Layout) -> tuple[Shape, ...]:
@@ -271,7 +271,7 @@ def _direction(draw: Draw) -> float:
 
 def _line(draw: Draw, layout: Layout, turn_deg: float, bend: float) -> Stroke:
     """A stroke inside the wafer; four in ten begin at the rim."""
-    shortest = min(14 * least(layout), 0.5)  # seven dies
+    shortest = max(0.2, min(14 * least(layout), 0.5))  # seven dies
     long = draw.log_between(shortest, 1.4)
     if long < 2 * shortest:
         bend /= 3  # a short bent one is a blob on the grid
