@@ -52,7 +52,7 @@ RATES = {
     "loc": (0.006, 0.26),
     "near-full": (0.05, 0.3),
     "random": (0.02, 0.1),
-    "scratch": (0.006, 0.17),
+    "scratch": (0.006, 0.13),
     "none": (0.01, 0.24),
 }
 EVEN_SHARE = 0.6  # of wafers whose rate is as likely anywhere in the range; else each ratio is

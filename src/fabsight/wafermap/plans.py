@@ -48,7 +48,7 @@ def donut(draw: Draw, layout: Layout) -> tuple[Shape, ...]:
     x, y = off * sin(radians(angle)), off * cos(radians(angle))
     aside = draw.between(0, 0.85) * (outer - inner) / 2 if draw.chance(0.5) else 0.0
     turn = draw.between(0, 360)  # thickest here
-    span = draw.between(200, 345) if draw.chance(0.3) else 360.0
+    span = draw.between(160, 345) if draw.chance(0.35) else 360.0
     return (
         Ring(
             outer,
@@ -89,9 +89,9 @@ def edge_ring(draw: Draw, layout: Layout) -> tuple[Shape, ...]:
     taper = draw.between(0.2, 0.8) if depth > 1.8 and draw.chance(0.5) else 0.0
     turn = draw.between(0, 360)
     what = draw.rng.random()
-    if what < 0.7:
+    if what < 0.6:
         return (Rim(depth, turn, 360.0, taper),)
-    if what < 0.88:
+    if what < 0.85:
         return (Rim(depth, turn, draw.between(RING_DEG + 5, 345), taper / 2),)
     count = draw.whole(2, 4)
     wide = draw.between(6, (360 - RING_DEG - 10) / count)
@@ -109,16 +109,17 @@ def loc(draw: Draw, layout: Layout) -> tuple[Shape, ...]:
             _blob(draw, side * far * sin(angle), side * far * cos(angle), size, 1.3, 0.2)
             for side in (1, -1)
         )
-    size = max(draw.log_between(0.08, 0.45), 2.2 * coarse)
+    size = max(draw.log_between(0.08, 0.45), 1.9 * coarse)
     angle = draw.between(0, 360)
     far = draw.between(NEAREST_LOC, max(NEAREST_LOC + 0.05, 0.98 - 0.6 * size))
     x, y = far * sin(radians(angle)), far * cos(radians(angle))
     soft = draw.between(0.8, 1.8) if draw.chance(0.4) else draw.between(0.05, 0.6)
-    if not draw.chance(0.3):
-        return (_blob(draw, x, y, size, 1.9, soft),)
+    if not draw.chance(0.4):
+        return (_blob(draw, x, y, size, 2.1, soft),)
     turn = angle + 90 * draw.whole(0, 1) + draw.between(-25, 25)
     long = min(size * draw.between(1.6, 2.6), 0.55)
-    return (Blob(x, y, long, max(long / 3.2, 2 * coarse), turn, _lobes(draw, 0.15), soft),)
+    wide = max(long / draw.between(2.2, 4), 1.5 * coarse)
+    return (Blob(x, y, long, wide, turn, _lobes(draw, 0.15), soft),)
 
 
 def near_full(draw: Draw, _layout: Layout) -> tuple[Shape, ...]:
@@ -158,7 +159,7 @@ def random(draw: Draw, _layout: Layout) -> tuple[Shape, ...]:
     wave = (0.0, 0.0, 0.0, 0.0)
     if draw.chance(0.4):
         wave = (
-            draw.between(0.1, 0.5),
+            draw.between(0.1, 0.7),
             draw.between(-1.5, 1.5),
             draw.between(-1.5, 1.5),
             draw.between(0, 2 * pi),
@@ -238,7 +239,7 @@ def _blob(draw: Draw, x: float, y: float, size: float, oval: float, soft: float)
 def _arc(draw: Draw, layout: Layout, middle_deg: float, count: int) -> Rim:
     """A shallow piece of the rim: long ones on few wafers, short ones at least three dies."""
     shortest = 3.5 * 360 / (pi * min(layout.dies.shape))
-    longest = 250 if count == 1 and draw.chance(0.2) else 110
+    longest = 220 if count == 1 and draw.chance(0.15) else 110
     span = draw.between(shortest, max(shortest + 10, longest))
     depth = draw.between(1.0, 2.5) if draw.chance(0.6) else draw.between(2, 6)
     depth = min(depth, 0.13 * min(layout.dies.shape))
@@ -249,7 +250,7 @@ def _rim_blob(draw: Draw, layout: Layout, middle_deg: float) -> Blob:
     """A blob whose centre is near the rim."""
     along = max(draw.log_between(0.12, 0.6), 2.5 * least(layout))
     across = max(along * draw.between(0.35, 1), 2 * least(layout))
-    far = 1 - across * draw.between(0.1, 0.6)
+    far = 1 - across * draw.between(0.05, 0.6)
     x, y = far * sin(radians(middle_deg)), far * cos(radians(middle_deg))
     soft = draw.between(0.05, 0.5) if draw.chance(0.7) else draw.between(0.6, 1.4)
     return Blob(x, y, along, across, middle_deg + 90, _lobes(draw, 0.15), soft)
@@ -290,7 +291,7 @@ def _line(draw: Draw, layout: Layout, turn_deg: float, bend: float) -> Stroke:
         x0, y0, x1, y1 = -long / 2, 0.3, long / 2, 0.3
     wide = draw.weighed(((1.0, 0.6), (1.6, 0.25), (2.4, 0.15)))
     dies = long * min(layout.dies.shape) / 2
-    wide = min(wide, max(1.0, dies / 5))
+    wide = min(wide, max(1.0, dies / 7))
     width = (wide, max(1.0, wide * draw.between(0.5, 1.2)))
     gaps: tuple[tuple[float, float], ...] = ()
     if dies > 8 and draw.chance(0.3):

@@ -359,7 +359,7 @@ def _rim_deg(plot: Plot) -> float:
 
 def _radius(shape: object, plot: Plot) -> Number:
     if isinstance(shape, Ring):
-        aside = hypot(shape.x - shape.hole_x, shape.y - shape.hole_y)
+        aside = hypot(shape.x - shape.hole_x, shape.y - shape.hole_y) + hypot(shape.x, shape.y)
         return Number((shape.inner + shape.outer) / 2, 0.08 + aside / 2)
     assert isinstance(shape, Rim)
     return Number(1 - shape.depth / min(plot.grid.shape), 0.1)
