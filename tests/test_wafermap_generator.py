@@ -312,6 +312,14 @@ def test_a_ring_between_closed_and_open_has_no_clock(plain):
         assert ("edge-loc" in drawn.description.choices["pattern"].possible) == (span < 315)
 
 
+def test_a_broken_ring_is_all_round(plain):
+    gaps = tuple((at, 20.0) for at in (40, 130, 220, 310))
+    drawn = planted(plain, ("edge-ring", Rim(2.0, gaps=gaps)))
+    assert drawn.description.clock.word == "all round"
+    assert drawn.description.numbers["arc"].value == pytest.approx(280, abs=4)
+    assert drawn.description.choices["morphology"].true == ("ring",)
+
+
 def test_truth_of_a_donut(plain):
     drawn = planted(plain, ("donut", Ring(0.6, 0.4, soft=0.02)))
     choices, numbers = drawn.description.choices, drawn.description.numbers
@@ -390,6 +398,14 @@ def test_what_lies_under_another_pattern_is_not_claimed(plain):
     choice = drawn.description.choices["pattern"]
     assert choice.true == ("donut",)
     assert choice.possible == ("scratch",)
+
+
+def test_what_nobody_can_see_is_not_claimed(plain):
+    heavy = Background(0.3)
+    drawn = planted(plain, ("loc", Blob(0.5, 0, 0.06, 0.06, soft=0.02)), background=heavy)
+    choice = drawn.description.choices["pattern"]
+    assert choice.true == ("none",)
+    assert "loc" in choice.possible
 
 
 def test_truth_of_lattices(plain):

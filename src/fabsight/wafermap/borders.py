@@ -17,8 +17,9 @@ a border keeps its own name as true and gets its neighbour's as possible, by the
     none        random: over 14 % expected; edge-ring, edge-loc: over 18 % expected at the rim and
                 twice the rate; center, loc, scratch: over 17 % expected, where chance makes clumps
 
-A part that stands out by less than 7.5 standard deviations of the background may be none; one that
-others cover by half is possible, not true. Where 20 % fail by chance random is possible, where 30 %
+A part that stands out by less than 7.5 standard deviations of the background may be none. One that
+others cover by half is possible, not true; so is one of less than 5 standard deviations or 4 dies,
+which the generator avoids. Where 20 % fail by chance random is possible, where 30 %
 do at the rim edge-ring, where a lattice is planted random and scratch.
 """
 
@@ -31,16 +32,24 @@ from fabsight.wafermap.claims import PATTERNS, Choice
 from fabsight.wafermap.patterns import Blob, Flood, Part, Rim, Ring, Stroke, path
 from fabsight.wafermap.plots import Plot, covered_deg
 
-WEAK = 7.5  # standard deviations
+WEAK, FAINT = 7.5, 5.0  # standard deviations
+FEWEST = 4  # dies that fail because of a part that shows
 HIDDEN = 0.5  # share of a part that others cover
 
 
 def patterns(plot: Plot) -> Choice:
     """The patterns of a map, in the order of PATTERNS; ("none",) where none is planted."""
     named = [p for p in plot.parts if p.pattern in PATTERNS]
+    planted = {p.pattern for p in named}
+    shown = {
+        part.pattern
+        for part, signal in zip(plot.parts, plot.signals, strict=True)
+        if signal >= FAINT and part.mask.sum() >= FEWEST
+    }
     hidden = {p.pattern for p in named if _hidden(p, named)}
-    true = {p.pattern for p in named} - hidden or {p.pattern for p in named} or {"none"}
-    possible = set(hidden)
+    seen = planted & shown
+    true = seen - hidden or seen or {"none"}
+    possible = planted - true
     for part, signal in zip(plot.parts, plot.signals, strict=True):
         possible |= set(_neighbours(part, plot))
         if signal < WEAK and len(named) == 1:

@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float32, Int32
 
 from fabsight.task import FabsightError
 from fabsight.wafermap.backgrounds import Background, draw_background, rates
+from fabsight.wafermap.borders import FAINT, FEWEST
 from fabsight.wafermap.claims import PATTERNS, Description
 from fabsight.wafermap.draws import Draw
 from fabsight.wafermap.layouts import Layout, draw_layout
@@ -31,9 +32,7 @@ PASS_BIN = 1
 CHANCE_BINS = (3, 4, 5, 7)  # open, short, leakage, function: what fails by chance
 PATTERN_BINS = tuple(b for b in range(6, 33) if b not in CHANCE_BINS)
 OWN_BIN = 0.9  # share of a pattern's dies that fail in its bin
-TRIES = 8  # plans drawn before the background is lowered until the pattern shows
-WEAKEST = 5.0  # standard deviations by which a planted part stands out at least
-FEWEST = 4  # dies that fail because of a part at least
+TRIES = 40  # plans drawn, each with less chance, until every part shows
 EASY, MEDIUM = 12.0, 8.0  # standard deviations
 FAIL_SHARES = {"random": (0.24, 0.66), "near-full": (0.76, 1.0)}
 MIXES: tuple[tuple[str, ...], ...] = tuple(
@@ -211,7 +210,7 @@ def shows(drawn: Drawn, layout: Layout) -> bool:
     """Whether every planted part has dies that fail and stands out of the background."""
     chance = rates(drawn.background, layout)
     return all(
-        part.mask.sum() >= FEWEST and _signal(part, chance) >= WEAKEST for part in drawn.planted
+        part.mask.sum() >= FEWEST and _signal(part, chance) >= FAINT for part in drawn.planted
     )
 
 

@@ -31,7 +31,7 @@ MOST_OF_IT, SOME_OF_IT = (
 )  # shares of a part's failing dies that make a place true, possible
 FULL, HALF_FULL = 0.5, 0.25  # shares of a place's dies that fail because of a part, likewise
 SURROUNDS = 0.15  # in every quadrant: the part has no quarter
-CLOSED_DEG, OPEN_DEG = 335, 285  # all round from here; an interval up to here; else not checkable
+CLOSED_DEG, OPEN_DEG = 335, 285  # held in: all round from here; an interval to here; else None
 RATE_TOLERANCE = 0.5  # percentage points: a rate said in whole per cent is right
 
 
@@ -149,7 +149,7 @@ def arrangement(plot: Plot) -> Choice:
 def symmetry(plot: Plot) -> Choice:
     """By how far the planted dies' centre of mass lies off the wafer's centre.
 
-    As a share of their mean radius (0.4 at least): up to 0.15 symmetric, from 0.35 one-sided,
+    As a share of their mean radius (0.4 at least): up to 0.15 symmetric, from 0.45 one-sided,
     both possible between, and where parts make less than 40 % of the failing dies. A clean map is
     symmetric where chance leans to no side by 15 % and 30 dies fail, else both are possible.
     """
@@ -160,7 +160,7 @@ def symmetry(plot: Plot) -> Choice:
     union, disk = plot.planted, plot.layout.disk
     x, y = float(disk.x[union].mean()), float(disk.y[union].mean())
     off = hypot(x, y) / max(float(disk.radius[union].mean()), 0.4)
-    if 0.15 < off < 0.35:
+    if 0.15 < off < 0.45:
         return both
     true, other = ("symmetric", "one-sided") if off <= 0.15 else ("one-sided", "symmetric")
     return Choice((true,), (other,) if plot.planted_share < 0.4 else ())
@@ -190,8 +190,8 @@ def repeats(plot: Plot) -> Choice:
 def clock(plot: Plot) -> Clock | None:
     """Where around the clock; None where the parts say different things or a border is near.
 
-    A ring or rim that covers >= 335 degrees lies all round, one of <= 285 in the interval that
-    holds it. Blobs and lines lie in the interval that holds the dies inside their outline;
+    A ring or rim whose widest gap is <= 25 degrees lies all round, one of an interval <= 285 in
+    that. Blobs and lines lie in the interval that holds the dies inside their outline;
     undefined where that is half the clock or more. Each end may be off by 0.75 h and an eighth of
     the interval. Maps without a part that lies somewhere have no clock position.
     """
@@ -292,18 +292,16 @@ def _looks_round(shape: Ring | Rim, plot: Plot) -> tuple[set[str], set[str]]:
 def _placed(part: Part, plot: Plot) -> str | tuple[float, float]:
     """A clock word, "unclear", or (from, to) in degrees, from < to."""
     if isinstance(part.shape, (Ring, Rim)):
-        held = np.flatnonzero(around(part.shape)).astype(np.float32)
-        if len(held) >= CLOSED_DEG:
+        start, stop = _narrowest(np.flatnonzero(around(part.shape)).astype(np.float32))
+        if stop - start >= CLOSED_DEG:
             return ALL_ROUND
-        if len(held) > OPEN_DEG:
-            return "unclear"
-    else:
-        inside = part.extent & (plot.layout.disk.radius > 0.12)
-        held = np.sort(plot.layout.disk.clock_deg[inside])
-        if part.pattern == "center" or not len(held):
-            return UNDEFINED
+        return "unclear" if stop - start > OPEN_DEG else (start, stop)
+    inside = part.extent & (plot.layout.disk.radius > 0.12)
+    held = np.sort(plot.layout.disk.clock_deg[inside])
+    if part.pattern == "center" or not len(held):
+        return UNDEFINED
     start, stop = _narrowest(held)
-    if not isinstance(part.shape, (Ring, Rim)) and stop - start >= 150:
+    if stop - start >= 150:
         return UNDEFINED if stop - start >= 180 and isinstance(part.shape, Blob) else "unclear"
     return start, stop
 
