@@ -14,7 +14,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
 FIGURES = ROOT / "docs" / "figures"
-WEIGHTS = ROOT / "src" / "fabsight" / "weights" / "netdsl_segmenter.onnx"
+WEIGHTS = ROOT / "src" / "fabsight" / "weights"
 LABELS = ROOT.parent / "shared" / "data" / "netdsl" / "emsec_labels"
 SEED = (2026, 11)  # development used seeds below 20000, never a pair
 PACKAGES = ("fabsight", "numpy", "scipy", "opencv-python-headless", "onnxruntime", "vtracer")
@@ -33,8 +33,8 @@ def options(doc: str, count: int, quick_count: int) -> argparse.Namespace:
     return found
 
 
-def environment() -> dict[str, Any]:
-    """Processor, cores, versions, commit and weights: what a figure depends on."""
+def environment(task: str = "netdsl") -> dict[str, Any]:
+    """Processor, cores, versions, commit and the task's weights: what a figure depends on."""
     return {
         "cpu": _cpu(),
         "cores": len(os.sched_getaffinity(0)),
@@ -43,7 +43,7 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in PACKAGES},
         "commit": _commit(),
-        "weights_sha256": sha256(WEIGHTS.read_bytes()).hexdigest()[:12],
+        "weights_sha256": _weights(task),
         "seed": list(SEED),
     }
 
@@ -115,6 +115,14 @@ def _cpu() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def _weights(task: str) -> str:
+    """The first letters of the digest of a task's networks, all of them together."""
+    digest = sha256()
+    for path in sorted(WEIGHTS.glob(f"{task}_*.onnx")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _version(name: str) -> str:

@@ -1,6 +1,7 @@
 """Rewrite the generated parts of the documentation from the code: `python docs/generate.py`.
 
     docs/cli.md    every verb, argument, option and exit code, and every task's settings
+    docs/wafermap-causes.md    the table of root-cause hypotheses, with sources
     README.md      the tree of the source, between <!-- tree --> and <!-- /tree -->
 
 `--check` writes nothing and ends with 1 where a file is not what the code says.
@@ -17,6 +18,8 @@ from fabsight.cli import app
 from fabsight.commands import console
 from fabsight.commands.tasks import all_tasks
 from fabsight.settings import describe_settings
+from fabsight.wafermap import causes
+from fabsight.wafermap.causes import CAUSES, REASONS, SOURCES
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "fabsight"
@@ -88,6 +91,31 @@ def settings_section() -> str:
     return "\n\n".join(parts)
 
 
+def causes_page() -> str:
+    """docs/wafermap-causes.md: the table of root-cause hypotheses."""
+    rows = []
+    for key, cause in CAUSES.items():
+        patterns = ", ".join(f"{name} {weight:g}" for name, weight in cause.patterns.items())
+        reasons = "; ".join(f"{REASONS[k].text} {w:+g}" for k, w in cause.reasons.items())
+        needs = (
+            f" (needs: {', '.join(REASONS[k].text for k in cause.needs)})" if cause.needs else ""
+        )
+        sources = ", ".join(f"[{name}](#{name})" for name in cause.sources)
+        rows.append(f"| `{key}` | {cause.name} | {patterns} | {reasons}{needs} | {sources} |")
+    listed = "\n".join(f'- <a id="{key}"></a>{text}' for key, text in SOURCES.items())
+    text = (causes.__doc__ or "").partition("\n\n")[2].strip()
+    return (
+        "# Root-cause hypotheses of wafer maps\n\nGenerated from the code by `make docs`.\n\n"
+        f"{text}\n\nThe weight of a hypothesis is that of the best fitting pattern plus that of "
+        "every reason that holds; those above 0.2 are named, three at most, likeliest first. The "
+        "weights are judgement, not statistics: no public data tell true causes. The sources "
+        "describe the mechanisms.\n\n"
+        "| key | hypothesis | patterns | reasons | sources |\n|---|---|---|---|---|\n"
+        + "\n".join(rows)
+        + f"\n\n## Sources\n\n{listed}\n"
+    )
+
+
 def exit_codes_section() -> str:
     """The exit codes, as `fabsight.commands.console` documents them."""
     text = (console.__doc__ or "").partition("\n\n")[2].strip()
@@ -141,6 +169,7 @@ def pages() -> dict[Path, str]:
     readme = ROOT / "README.md"
     return {
         ROOT / "docs" / "cli.md": cli_page(),
+        ROOT / "docs" / "wafermap-causes.md": causes_page(),
         readme: with_tree(readme.read_text(encoding="utf-8")),
     }
 

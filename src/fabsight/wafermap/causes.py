@@ -41,6 +41,7 @@ class Cause:
         reasons: Key of a reason -> what it adds to the weight; negative: speaks against.
         needs: Reasons without which it is not named at all.
         words: How others say it, a regular expression.
+        sources: Keys of SOURCES that describe the mechanism.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Cause:
     reasons: Mapping[str, float] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     words: str = ""
+    sources: tuple[str, ...] = ()
 
 
 def _number(slot: str, least: float, most: float) -> Callable[[Description], bool]:
@@ -78,6 +80,20 @@ def _off_centre(seen: Description) -> bool:
 
 
 INFINITE = float("inf")
+SOURCES: Mapping[str, str] = {
+    "hsu2007": "S.-C. Hsu, C.-F. Chien, Hybrid data mining approach for pattern extraction from "
+    "wafer bin map to improve yield in semiconductor manufacturing, Int. J. Prod. Econ. 107, 2007",
+    "jeong2008": "Y.-S. Jeong, S.-J. Kim, M. K. Jeong, Automatic identification of defect patterns "
+    "in semiconductor wafer maps using spatial correlogram and dynamic time warping, IEEE Trans. "
+    "Semicond. Manuf. 21(4), 2008",
+    "may2006": "G. S. May, C. J. Spanos, Fundamentals of Semiconductor Manufacturing and Process "
+    "Control, Wiley, 2006",
+    "nishi2007": "Y. Nishi, R. Doering (eds.), Handbook of Semiconductor Manufacturing Technology, "
+    "2nd ed., CRC Press, 2007",
+    "quirk2001": "M. Quirk, J. Serda, Semiconductor Manufacturing Technology, Prentice Hall, 2001",
+    "yuan2011": "T. Yuan, W. Kuo, S. J. Bae, Detection of spatial defect patterns generated in "
+    "semiconductor fabrication processes, IEEE Trans. Semicond. Manuf. 24(3), 2011",
+}
 REASONS: Mapping[str, Reason] = {
     "closed": Reason("the ring is closed", _number("arc", CLOSED_DEG, INFINITE)),
     "open": Reason("the ring is open", _number("arc", 1.0, CLOSED_DEG)),
@@ -110,6 +126,7 @@ CAUSES: Mapping[str, Cause] = {
             r"(?:uneven |non-?uniform )?(?:cmp|polish\w*|planari[sz]ation)(?: (?:pressure|"
             r"non-?uniformity|removal))?(?! scratch)"
         ),
+        sources=("jeong2008", "quirk2001"),
     ),
     "deposition-profile": Cause(
         "a radial profile of film deposition (gas distribution, heater zones)",
@@ -119,6 +136,7 @@ CAUSES: Mapping[str, Cause] = {
             r"(?:thin[- ]film )?deposition(?: (?:rate|profile|non-?uniformity))?|cvd|pvd|"
             r"gas distribution|shower ?head|heater zones?"
         ),
+        sources=("hsu2007", "quirk2001"),
     ),
     "spin-coating": Cause(
         "resist or developer dispense (spin coating)",
@@ -128,6 +146,7 @@ CAUSES: Mapping[str, Cause] = {
             r"spin[- ]coat\w*|resist (?:dispense|coating|thickness)|"
             r"developer(?: puddle| dispense)?|photoresist"
         ),
+        sources=("quirk2001",),
     ),
     "plasma-profile": Cause(
         "a radial plasma profile in etch",
@@ -137,6 +156,7 @@ CAUSES: Mapping[str, Cause] = {
             r"plasma(?: \w+)?|"
             r"(?:non-?uniform )?etch(?:ing)?(?: (?:rate|profile|non-?uniformity))?|rf power"
         ),
+        sources=("may2006", "nishi2007"),
     ),
     # edge
     "edge-bead": Cause(
@@ -144,24 +164,28 @@ CAUSES: Mapping[str, Cause] = {
         {"edge-ring": 0.4, "edge-loc": 0.15},
         {"narrow": 0.25, "rim": 0.2, "open": 0.05, "wide": -0.3},
         words=r"edge[- ]bead(?:[- ]removal)?|ebr",
+        sources=("quirk2001", "nishi2007"),
     ),
     "focus-ring": Cause(
         "a worn focus ring of the etcher",
         {"edge-ring": 0.4},
         {"closed": 0.2, "wide": 0.15, "open": -0.2},
         words=r"focus ring(?: wear)?|edge ring (?:wear|erosion)|worn edge ring",
+        sources=("nishi2007",),
     ),
     "bevel-flakes": Cause(
         "particles flaking off the bevel",
         {"edge-ring": 0.3, "edge-loc": 0.35},
         {"open": 0.15, "several": 0.25, "rim": 0.1},
         words=r"bevel\w*(?: \w+)?|flak\w+|delaminat\w+|peeling",
+        sources=("nishi2007",),
     ),
     "edge-overlay": Cause(
         "overlay errors growing towards the rim",
         {"edge-ring": 0.25},
         {"wide": 0.15, "lopsided": 0.2, "reticle": 0.3},
         words=r"overlay(?: errors?)?|misalign\w*(?: of layers)?|registration",
+        sources=("jeong2008",),
     ),
     "edge-contact": Cause(
         "edge contact in handling (gripper, clamp, cassette slot)",
@@ -171,6 +195,7 @@ CAUSES: Mapping[str, Cause] = {
             r"grip\w*|clamp\w*|cassette(?: slot)?|foup|edge contact|"
             r"wafer handling at the (?:edge|rim)"
         ),
+        sources=("yuan2011", "nishi2007"),
     ),
     "notch-alignment": Cause(
         "alignment or clamping at the notch",
@@ -178,12 +203,14 @@ CAUSES: Mapping[str, Cause] = {
         {"notch": 0.7},
         needs=("notch",),
         words=r"notch (?:alignment|finder|clamp\w*)|alignment at the notch",
+        sources=("nishi2007",),
     ),
     "one-sided-flow": Cause(
         "one-sided gas flow, pumping or heating",
         {"edge-loc": 0.35, "loc": 0.15},
         {"wide": 0.3, "lopsided": 0.1, "rim": -0.15},
         words=r"one-sided (?:gas )?flow|pump\w*|gas inlet|uneven heating|temperature gradient",
+        sources=("may2006",),
     ),
     # local
     "local-contamination": Cause(
@@ -191,12 +218,14 @@ CAUSES: Mapping[str, Cause] = {
         {"loc": 0.5, "center": 0.1},
         {"single": 0.2, "several": -0.1},
         words=r"contaminat\w+|droplets?|residues?|splash\w*|water ?marks?|chemical stains?",
+        sources=("quirk2001",),
     ),
     "chuck-particle": Cause(
         "a particle under the wafer (hot spot in lithography)",
         {"loc": 0.35},
         {"single": 0.15, "sparse": 0.1},
         words=r"chuck(?: particles?)?|backside particles?|hot[- ]?spots?",
+        sources=("nishi2007",),
     ),
     "thermal-spot": Cause(
         "a local fault of heating or cooling",
@@ -206,6 +235,7 @@ CAUSES: Mapping[str, Cause] = {
             r"(?:local )?(?:heater|heating|cooling|thermal) (?:fault|failure|spot|element)s?|"
             r"helium leak"
         ),
+        sources=("may2006",),
     ),
     # lines
     "handling-scratch": Cause(
@@ -216,6 +246,7 @@ CAUSES: Mapping[str, Cause] = {
             r"(?:wafer |robot |mechanical )?handling|robot(?: blade| arm)?|end[- ]effector|"
             r"transport"
         ),
+        sources=("jeong2008", "yuan2011"),
     ),
     "cmp-scratch": Cause(
         "a scratch in polishing (hard particle on the pad)",
@@ -225,12 +256,14 @@ CAUSES: Mapping[str, Cause] = {
             r"(?:cmp|polish\w*) scratch\w*|slurry|hard particles?(?: on the pad)?|polishing pad|"
             r"pad debris"
         ),
+        sources=("quirk2001",),
     ),
     "probe-scratch": Cause(
         "contact damage in probing",
         {"scratch": 0.15},
         {"rows": 0.3, "columns": 0.3, "straight": 0.1},
         words=r"probe (?:needle|tip|mark|damage)s?|probing(?: damage)?",
+        sources=("quirk2001",),
     ),
     # whole wafer
     "gross-process": Cause(
@@ -241,24 +274,28 @@ CAUSES: Mapping[str, Cause] = {
             r"(?:skipped|wrong|missing|gross|catastrophic) (?:process )?(?:step|recipe|error|"
             r"failure|excursion)"
         ),
+        sources=("may2006",),
     ),
     "test-setup": Cause(
         "a fault of the test set-up (probe card, contact, program)",
         {"near-full": 0.4, "random": 0.2},
         {"rows": 0.4, "columns": 0.4, "dense": 0.1},
         words=r"test(?:er)? (?:set-?up|program|contact|equipment)|probe card",
+        sources=("may2006",),
     ),
     "particles": Cause(
         "airborne or tool particles",
         {"random": 0.5, "none": 0.3},
         {"sparse": 0.1, "reticle": -0.3},
         words=r"particles?(?: contamination)?|particulate\w*|cleanroom",
+        sources=("may2006",),
     ),
     "material": Cause(
         "starting material or a wide process shift",
         {"random": 0.35},
         {"sparse": -0.1},
         words=r"starting material|substrate|material defects?",
+        sources=("may2006",),
     ),
     # whatever the pattern
     "reticle-defect": Cause(
@@ -267,12 +304,14 @@ CAUSES: Mapping[str, Cause] = {
         {"reticle": 0.85},
         needs=("reticle",),
         words=r"reticle(?: defects?| haze)?|mask defects?|photomask",
+        sources=("quirk2001",),
     ),
     "multi-site": Cause(
         "one site of a multi-site probe card",
         dict.fromkeys(("center", "donut", "loc", "random", "none", "near-full"), 0.1),
         {"rows": 0.7, "columns": 0.7},
         words=r"multi-?site|probe card site|test site",
+        sources=("may2006",),
     ),
 }
 
