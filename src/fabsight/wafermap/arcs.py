@@ -1,4 +1,4 @@
-"""Arcs of the clock: the smallest that holds a share of some angles, the longest that is covered."""
+"""Arcs of the clock: the smallest that holds a share of some angles, the runs of covered steps."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The random background of a map, and the core: failing dies that belong to something systematic."""
+"""The random background of a map, and the core: fails that belong to something systematic."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float64, Int64, UInt8
 
 from fabsight.wafermap.spatial import Near, box_sum
 
-STRICT, LOOSE = 1e-3, 2e-2  # chance of so many fails around a die; loose ones join strict ones
+STRICT, LOOSE = 1e-3, 5e-2  # chance of so many fails around a die; loose ones join strict ones
 RATES = 96  # background rates that thresholds are tabled for
 LEAST_RATE = 1e-3
 ROUNDS = 6

@@ -166,7 +166,7 @@ def _density(
     window = np.s_[top : top + within.shape[0], left : left + within.shape[1]]
     part = die[window]
     within = within[: part.shape[0], : part.shape[1]]
-    return np.count_nonzero(fail[window] & within) / np.count_nonzero(part & within)
+    return float(np.count_nonzero(fail[window] & within) / np.count_nonzero(part & within))
 
 
 def _shape(

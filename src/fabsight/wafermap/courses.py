@@ -1,4 +1,4 @@
-"""The course of a thin chain of dies: a curve fitted to it, and the chain counted along the curve."""
+"""The course of a thin chain of dies: a curve fitted to it, and the chain counted along it."""
 
 import math
 from dataclasses import dataclass
@@ -12,6 +12,8 @@ LOOK_ON = 5.0  # dies beyond the ends where the chain may go on
 MOST_GAP = 3.2  # dies between two fails of one chain
 BENDS = 6  # fails from which a bend is fitted
 LARGEST_SCORE = 60.0
+FITS = 2
+LEAST_FAILS = 4  # of a chain
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,42 +85,28 @@ class Line:
     score: float
 
 
-def follow(
-    seeds: Int64[np.ndarray, " n"],
-    die: Bool[np.ndarray, "rows columns"],
-    fail: Bool[np.ndarray, "rows columns"],
-) -> Course | None:
+def follow(seeds: Int64[np.ndarray, " n"], fail: Bool[np.ndarray, "rows columns"]) -> Course | None:
     """The course through a group of cells, with the fails that go on beyond its ends.
 
     None where the group is no chain: thicker than a line or too short.
     """
     columns = fail.shape[1]
-    fails = np.flatnonzero(fail)
-    row, column = np.divmod(seeds, columns)
-    first = _fitted(row.astype(float), column.astype(float), seeds)
-    if first is None:
-        return None
-    on = _on(first, fails, columns)
-    if len(on) < 4:
-        return None
-    row, column = np.divmod(on, columns)
-    second = _fitted(row.astype(float), column.astype(float), on)
-    if second is None:
-        return None
-    on = _on(second, fails, columns)
-    if len(on) < 4:
-        return None
-    u = _along(second, on, columns)[0]
-    return Course(second.origin, second.axis, second.curve, float(u.min()), float(u.max()), on)
+    fails, on = np.flatnonzero(fail), seeds
+    course = _fitted(on, columns)
+    for _ in range(FITS):
+        if course is None:
+            return None
+        on = _on(course, fails, columns)
+        if len(on) < LEAST_FAILS:
+            return None
+        course = _fitted(on, columns)
+    return course
 
 
-def _fitted(
-    row: Float64[np.ndarray, " n"],
-    column: Float64[np.ndarray, " n"],
-    cells: Int64[np.ndarray, " n"],
-) -> Course | None:
+def _fitted(cells: Int64[np.ndarray, " n"], columns: int) -> Course | None:
     """The parabola with the least squares of heights over the main axis."""
-    count = len(row)
+    row, column = np.divmod(cells, columns)
+    count = len(cells)
     origin = float(row.sum()) / count, float(column.sum()) / count
     down, right = row - origin[0], column - origin[1]
     turn = math.atan2(2 * float(down @ right), float(down @ down - right @ right)) / 2
@@ -127,10 +115,8 @@ def _fitted(
     start, stop = float(u.min()), float(u.max())
     if stop - start < 2:
         return None
-    powers = (
-        [np.ones(count), u, u * u] if count >= BENDS and stop - start >= 5 else [np.ones(count), u]
-    )
-    basis = np.stack(powers)
+    bent = count >= BENDS and stop - start >= BENDS - 1
+    basis = np.stack([np.ones(count), u, u * u] if bent else [np.ones(count), u])
     normal = basis @ basis.T
     normal[np.diag_indices(len(normal))] *= 1 + 1e-12
     terms = [*np.linalg.solve(normal, basis @ v).tolist(), 0.0][:3]
@@ -157,13 +143,13 @@ def _on(course: Course, fails: Int64[np.ndarray, " n"], columns: int) -> Int64[n
     near &= (u >= course.start_u - LOOK_ON) & (u <= course.stop_u + LOOK_ON)
     cells, u = fails[near], u[near]
     if not len(cells):
-        return cells
+        return np.asarray(cells)
     order = np.argsort(u, kind="stable")
     cells, u = cells[order], u[order]
     steepness = np.hypot(1, course.curve[1] + 2 * course.curve[2] * u)
     parted = np.flatnonzero(np.diff(u) * steepness[1:] > MOST_GAP) + 1
     pieces = np.split(np.arange(len(cells)), parted)
-    return cells[max(pieces, key=len)]
+    return np.asarray(cells[max(pieces, key=len)])
 
 
 def measured(
@@ -189,7 +175,7 @@ def measured(
     rate = (beside_fails + background) / (beside_dies + 1)
     length = _length(course)
     chance = float(bdtrc(along_fails - 1.0, along_dies, max(rate, background, 1e-4)))
-    p_value = min(max(chance, 1e-300) * trials, 1.0)
+    p_value = float(min(max(chance, 1e-300) * trials, 1.0))
     inner = off < FAR
     extra = int(failing[inner].sum()) - rate * int(inner.sum())
     ends = sorted((course.place(course.start_u), course.place(course.stop_u)))
@@ -203,7 +189,7 @@ def measured(
         length_dies=length,
         angle_deg=round(math.degrees(math.atan2(run[0], run[1])), 6) % 180,
         bend_deg=abs(course.turn(course.stop_u) - course.turn(course.start_u)),
-        width_dies=max(extra / length, 1.0),
+        width_dies=float(max(extra / length, 1.0)),
         dies=len(course.cells),
         density=along_fails / max(along_dies, 1),
         beside=beside_fails / max(beside_dies, 1),

@@ -10,9 +10,9 @@ from fabsight.wafermap.arcs import Arc, runs
 from fabsight.wafermap.frame import EDGE_STEP_DEG, EDGE_STEPS, Frame, tally
 
 SMOOTH_DEG = 7.0  # standard deviation, at least
-DEPTH = 0.07  # of the ring of outermost dies, as a share of the grid's smaller side
+DEPTH = 0.05  # of the ring of outermost dies, as a share of the grid's smaller side
 LEAST_DEPTH = 2  # dies
-HEIGHT = 0.5  # of the ring's high rate above background, from which a direction is covered
+HEIGHT = 0.4  # of the ring's high rate above background, from which a direction is covered
 LEAST_RISE = 0.12  # above the background, for a direction to be covered at all
 SURE = 2.0  # standard deviations above background
 HIGH = 0.9  # quantile of the rates around the clock that counts as the ring's high rate
@@ -50,7 +50,7 @@ def edge_ring(grid: UInt8[np.ndarray, "rows columns"], place: Frame, background:
     >>> grid[:2] = 2
     >>> found = edge_ring(grid, frame(20, 20), 0.0)
     >>> found.arc.from_deg, found.arc.to_deg, found.gaps
-    (315.0, 45.0, 1)
+    (310.0, 50.0, 1)
     """
     depth = max(LEAST_DEPTH, round(DEPTH * min(grid.shape)))
     step = np.where(_outermost(grid, depth).ravel(), place.step, EDGE_STEPS)

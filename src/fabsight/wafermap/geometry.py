@@ -16,7 +16,7 @@ Quadrant: TypeAlias = Literal["upper right", "lower right", "lower left", "upper
 ZONES: tuple[Zone, ...] = ("centre", "inner", "mid-radius", "outer", "edge")
 QUADRANTS: tuple[Quadrant, ...] = ("upper right", "lower right", "lower left", "upper left")
 SECTORS = 12  # sector k is centred on k o'clock, sector 0 on 12
-ROUNDING = 1e-9  # a die exactly between two zones is in the outer one on every machine
+ROUNDING = 1e-9  # a die exactly between two zones or sectors is in the later one everywhere
 CACHED = 512  # grids of different size
 
 
@@ -60,7 +60,7 @@ def disk(rows: int, columns: int) -> Disk:
         radius=radius.astype(np.float32),
         clock_deg=clock_deg.astype(np.float32),
         zone=np.minimum(radius * len(ZONES) + ROUNDING, len(ZONES) - 1).astype(np.int8),
-        sector=(((clock_deg + 15) // 30) % SECTORS).astype(np.int8),
+        sector=(((clock_deg + 15 + ROUNDING) // 30) % SECTORS).astype(np.int8),
         quadrant=(clock_deg // 90 % 4).astype(np.int8),
     )
     for array in vars(found).values():

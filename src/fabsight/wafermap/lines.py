@@ -1,9 +1,9 @@
 """Thin chains of failing dies, straight or bent: what a scratch looks like.
 
 Each failing die is looked at along 12 directions over seven dies: a chain has many fails along one
-and passing dies on both sides of it. What is found so is joined, a parabola in the frame of its main
-axis is fitted, and the chain is counted again along that curve, with a tail probability that pays
-for all places and directions where one could have been.
+and passing dies on both sides of it. What is found so is joined, a parabola in the frame of its
+main axis is fitted, and the chain is counted again along that curve, with a tail probability that
+pays for all places and directions where one could have been.
 """
 
 from functools import lru_cache
@@ -41,7 +41,7 @@ def lines(
     seeds = _seeds(die, fail, background)
     if seeds is None:
         return (), members
-    courses = [c for c in (follow(g, die, fail) for g in _groups(seeds)) if c is not None]
+    courses = [c for c in (follow(g, fail) for g in _groups(seeds)) if c is not None]
     trials = np.count_nonzero(die) * PLACES
     found = [(measured(course, die, fail, background, trials), course) for course in courses]
     sure = [pair for pair in found if _is_line(pair[0])]
@@ -55,7 +55,7 @@ def lines(
 
 
 def _is_line(line: Line) -> bool:
-    return (
+    return bool(
         line.p_value <= SURE_P
         and line.length_dies >= LEAST_LENGTH
         and line.density - line.beside >= LEAST_CONTRAST

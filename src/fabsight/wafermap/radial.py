@@ -57,7 +57,7 @@ def radial(
     >>> dies = np.full(20, 30)
     >>> found = radial(dies, np.where(np.arange(20) // 3 == 4, 30, 0), 0.0, 0.05)
     >>> round(found.peak_radius, 3), round(found.width, 2), found.clear
-    (0.675, 0.16, True)
+    (0.675, 0.15, True)
     """
     kernel = _smoothing(round(max(SMOOTH_DIES * pitch, LEAST_SMOOTH), 4))
     weight, raised = kernel @ dies, kernel @ fails

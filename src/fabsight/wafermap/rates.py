@@ -81,7 +81,7 @@ def wilson(
 def two_sided(
     dies: Int64[np.ndarray, " n"], fails: Int64[np.ndarray, " n"], all_dies: int, all_fails: int
 ) -> Float64[np.ndarray, " n"]:
-    """p-values that a region and the rest of its map have one fail rate; 1 where nothing can differ.
+    """p-values that a region and the rest have one fail rate; 1 where they cannot differ.
 
     The "N - 1" chi-squared test where each cell of the table expects a die or more, else Fisher's
     exact test by Irwin's rule: what Campbell recommends ("Chi-squared and Fisher-Irwin tests of
@@ -135,7 +135,7 @@ def _exact(
     )
     chance = np.where(possible, np.exp(chance), 0.0)
     this = chance[np.arange(len(seen)), seen][:, None]
-    return np.minimum(np.where(chance <= this * (1 + 1e-9), chance, 0.0).sum(1), 1.0)
+    return np.asarray(np.minimum(np.where(chance <= this * (1 + 1e-9), chance, 0.0).sum(1), 1.0))
 
 
 @lru_cache(maxsize=8)

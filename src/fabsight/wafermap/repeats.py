@@ -5,6 +5,7 @@ with what its dies would fail at the rate around them, so that a pattern that co
 wafer is no repeat.
 """
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,6 +19,7 @@ AROUND = 9  # side of the square of dies around that says what is expected
 SHRUNK = 6.0  # dies of the map's own rate that are added to it
 LEAST_HITS = 4
 LEAST_TIMES = 3  # rows, columns, fields in one direction that a phase must have
+LEAST_MEAN = 1e-3  # expected fails, so that a lone one in a quiet place is no wonder
 LEAST_STRENGTH = 0.1  # rate of the phase less that of the others
 SURE_P = 1e-3  # after all periods and phases that were tried
 
@@ -31,12 +33,14 @@ class Stripes:
         phase: The first striped row (or column).
         strength: Fail rate of the stripes less that of the others.
         p_value: That it is chance, all periods and phases tried being paid for.
+        evidence: Deviance from what is expected, in nats: what ranks repeats.
     """
 
     period: int = 0
     phase: int = 0
     strength: float = 0.0
     p_value: float = 1.0
+    evidence: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class Field:
         row, column: The failing place of the first field.
         strength: Fail rate at that place less that of the others.
         p_value: That it is chance, all fields and places tried being paid for.
+        evidence: Deviance from what is expected, in nats.
     """
 
     rows: int = 0
@@ -56,6 +61,7 @@ class Field:
     column: int = 0
     strength: float = 0.0
     p_value: float = 1.0
+    evidence: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -93,17 +99,28 @@ def repeats(
     if np.count_nonzero(fail) < LEAST_HITS or np.array_equal(die, fail):
         return Repeats(Stripes(), Stripes(), Field(), ())
     expected = _expected(dies, fails)
-    rows = _stripes(dies.sum(1), fails.sum(1), expected.sum(1), place.fold_rows)
-    columns = _stripes(dies.sum(0), fails.sum(0), expected.sum(0), place.fold_columns)
-    kinds = [k for k, s in (("rows", rows), ("columns", columns)) if _sure(s)]
-    if "rows" in kinds:
-        expected = _rescaled(expected, fails, 1)
-    if "columns" in kinds:
-        expected = _rescaled(expected, fails, 0)
+    rows, columns = _both(dies, fails, expected, place)
     reticle = _field(dies, fails, expected, place)
-    if _sure(reticle):
-        kinds.append("reticle")
-    return Repeats(rows, columns, reticle, tuple(kinds))
+    stripes = [s for s in (rows, columns) if _sure(s)]
+    if stripes and reticle.evidence > max(s.evidence for s in stripes):
+        others = np.ones_like(dies)  # are they more than the one place?
+        others[reticle.row :: reticle.rows, reticle.column :: reticle.columns] = 0
+        rows, columns = _both(dies * others, fails * others, expected * others, place)
+    elif stripes:
+        expected = _rescaled(expected, fails, 1) if _sure(rows) else expected
+        expected = _rescaled(expected, fails, 0) if _sure(columns) else expected
+        reticle = _field(dies, fails, expected, place)
+    found = (("rows", rows), ("columns", columns), ("reticle", reticle))
+    kinds = tuple(name for name, one in found if _sure(one))
+    return Repeats(rows, columns, reticle, kinds)
+
+
+def _both(dies: Values, fails: Values, expected: Values, place: Frame) -> tuple[Stripes, Stripes]:
+    """Stripes of rows and of columns."""
+    return (
+        _stripes(dies.sum(1), fails.sum(1), expected.sum(1), place.fold_rows),
+        _stripes(dies.sum(0), fails.sum(0), expected.sum(0), place.fold_columns),
+    )
 
 
 def _sure(found: Stripes | Field) -> bool:
@@ -115,13 +132,13 @@ def _expected(dies: Values, fails: Values) -> Values:
     mean = fails.sum() / dies.sum()
     around = box_mean(dies, AROUND) - dies
     failing = box_mean(fails, AROUND) - fails
-    return dies * (failing + SHRUNK * mean) / (around + SHRUNK)
+    return np.asarray(dies * (failing + SHRUNK * mean) / (around + SHRUNK))
 
 
 def _rescaled(expected: Values, fails: Values, axis: int) -> Values:
     """Expected fails that sum up to the fails of each row (axis 1) or column (axis 0)."""
     scale = fails.sum(axis, keepdims=True) / np.maximum(expected.sum(axis, keepdims=True), 1e-6)
-    return np.minimum(expected * scale, 1.0).astype(np.float32)
+    return np.asarray(np.minimum(expected * scale, 1.0), np.float32)
 
 
 @lru_cache(maxsize=1)
@@ -138,7 +155,7 @@ def _stripes(
     expected: Float32[np.ndarray, " n"],
     fold: Float32[np.ndarray, "phases n"],
 ) -> Stripes:
-    """The phase whose fails are the least likely without its strongest row, and with overdispersion."""
+    """The phase whose fails are the least likely, without its strongest row, rows overdispersed."""
     period, phase = _phases()
     times = fold @ (dies > 0)
     over = np.where(fold > 0, fails - expected, -np.inf)
@@ -148,13 +165,15 @@ def _stripes(
     hits_left = (hits - fails[strongest]) / spread
     chance_left = (chance - expected[strongest]) / spread
     tested = (times >= LEAST_TIMES) & (hits_left >= LEAST_HITS - 1)
-    best, p_value = _surest(hits_left, chance_left, tested, int((times >= LEAST_TIMES).sum()))
+    best = _likeliest(hits_left, chance_left, tested)
     if best < 0:
         return Stripes()
+    trials = int((times >= LEAST_TIMES).sum())
+    p_value, evidence = _judged(float(hits_left[best]), float(chance_left[best]), trials)
     inside = float(fold[best] @ dies)
     rate = float(hits[best]) / inside
     rest = (float(fails.sum()) - float(hits[best])) / max(float(dies.sum()) - inside, 1.0)
-    return Stripes(int(period[best]), int(phase[best]), rate - rest, p_value)
+    return Stripes(int(period[best]), int(phase[best]), rate - rest, p_value, evidence)
 
 
 def _dispersion(
@@ -175,6 +194,10 @@ def _dispersion(
 
 
 def _field(dies: Values, fails: Values, expected: Values, place: Frame) -> Field:
+    """The place of a field whose fails are the least likely, without its strongest row and column.
+
+    They are left out so that one bad row or a cluster is no repeat.
+    """
     period, phase = _phases()
     short = int((period <= LONGEST_FIELD).sum())
     down, across = place.fold_rows[:short], place.fold_columns[:short].T
@@ -184,40 +207,51 @@ def _field(dies: Values, fails: Values, expected: Values, place: Frame) -> Field
     )
     trials = int(tested.sum())
     tested &= hits >= LEAST_HITS
-    best, p_value = _surest(hits.ravel(), chance.ravel(), tested.ravel(), trials)
+    best = _likeliest(hits.ravel(), chance.ravel(), tested.ravel())
     if best < 0:
         return Field()
     row, column = divmod(best, short)
-    held = float(down[row] @ dies @ across[:, column])
-    rate = float(hits[row, column]) / max(held, 1.0)
-    rest = (float(fails.sum()) - float(hits[row, column])) / max(float(dies.sum()) - held, 1.0)
-    return Field(
-        int(period[row]),
-        int(period[column]),
-        int(phase[row]),
-        int(phase[column]),
-        rate - rest,
-        p_value,
-    )
+    steps = int(period[row]), int(period[column])
+    first = int(phase[row]), int(phase[column])
+    here = np.s_[first[0] :: steps[0], first[1] :: steps[1]]
+    seen, forecast, held = fails[here], expected[here], float(dies[here].sum())
+    p_value, evidence = _judged(*_trimmed(seen, forecast), trials)
+    rate = float(seen.sum()) / max(held, 1.0)
+    rest = (float(fails.sum()) - float(seen.sum())) / max(float(dies.sum()) - held, 1.0)
+    return Field(*steps, *first, rate - rest, p_value, evidence)
 
 
-def _surest(
+def _trimmed(seen: Values, forecast: Values) -> tuple[float, float]:
+    """Fails and expected fails without the row and the column that exceed expectation most."""
+    for axis in (0, 1):
+        strongest = int((seen - forecast).sum(1 - axis).argmax())
+        seen, forecast = np.delete(seen, strongest, axis), np.delete(forecast, strongest, axis)
+    return float(seen.sum()), float(forecast.sum())
+
+
+def _likeliest(
     hits: Float32[np.ndarray, " n"],
     chance: Float32[np.ndarray, " n"],
     tested: Bool[np.ndarray, " n"],
-    trials: int,
-) -> tuple[int, float]:
-    """The test with the largest deviance above expectation, and its p-value times the trials.
+) -> int:
+    """The test with the largest deviance above expectation, -1 where nothing is above."""
+    at = np.flatnonzero(tested & (hits > chance))
+    if not len(at):
+        return -1
+    k, mean = hits[at].astype(np.float64), np.maximum(chance[at].astype(np.float64), LEAST_MEAN)
+    return int(at[np.argmax(np.round(k * np.log(k / mean) - (k - mean), 6))])
+
+
+def _judged(hits: float, chance: float, trials: int) -> tuple[float, float]:
+    """p-value times the trials, and the deviance.
 
     Poisson's upper tail, which for more hits than expected lies above that of dies with unequal
-    chances (Hoeffding, Annals of Mathematical Statistics 27, 713, 1956). -1 where nothing is above.
+    chances (Hoeffding, Annals of Mathematical Statistics 27, 713, 1956).
     """
     from scipy.special import gammainc
 
-    tested = tested & (hits > chance)
-    if not tested.any():
-        return -1, 1.0
-    at = np.flatnonzero(tested)
-    k, mean = hits[at].astype(np.float64), np.maximum(chance[at].astype(np.float64), 1e-3)
-    best = int(np.argmax(np.round(k * np.log(k / mean) - (k - mean), 6)))
-    return int(at[best]), min(float(gammainc(k[best], mean[best])) * trials, 1.0)
+    mean = max(chance, LEAST_MEAN)
+    if hits <= mean:
+        return 1.0, 0.0
+    deviance = hits * math.log(hits / mean) - (hits - mean)
+    return min(float(gammainc(hits, mean)) * trials, 1.0), deviance
