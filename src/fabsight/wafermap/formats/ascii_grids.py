@@ -45,19 +45,19 @@ class _Block:
 
 
 def looks_like(text: str) -> bool:
-    r"""Whether a text is nothing but maps.
+    r"""Whether a text begins with a map.
 
     >>> looks_like(" .11.\n 1X11\n .11."), looks_like("abc\ndef\nghi"), looks_like("1 2\n3 4")
     (True, False, False)
     """
     try:
-        blocks = list(_blocks(text, Path()))
+        block = next(_blocks(text, Path()), None)
     except FabsightError:
         return False
-    if not blocks:
+    if block is None:
         return False
-    codes = {code for block in blocks for row in block.rows for code in row}
-    corners = {row[k] for row in (blocks[0].rows[0], blocks[0].rows[-1]) for k in (0, -1)}
+    codes = {code for row in block.rows for code in row}
+    corners = {row[k] for row in (block.rows[0], block.rows[-1]) for k in (0, -1)}
     empty = NOTHING if codes & NOTHING else {"0", "-1"}
     # One corner without a die, or states alone: else any text of short words would do.
     return bool(corners & empty or (codes <= {"0", "1", "2"} and len(codes) > 1)) and any(

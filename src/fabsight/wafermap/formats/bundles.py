@@ -15,9 +15,9 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
+from jaxtyping import UInt8
 
 from fabsight.task import FabsightError
 from fabsight.wafermap.claims import PATTERNS
@@ -41,6 +41,10 @@ _DAMAGE = (
     struct.error,
     tokenize.TokenError,
 )
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 _SPLITS = ("train", "val", "test")
 
 
@@ -106,7 +110,9 @@ def _map(bundle: _Bundle, k: int, path: Path) -> Grid:
     return np.asarray(bundle.maps[begin:end]).reshape(rows, columns)
 
 
-def _cut(grid: Grid, path: Path, k: int) -> tuple[Grid, Placement, tuple[str, ...]]:
+def _cut(
+    grid: UInt8[np.ndarray, "height width"], path: Path, k: int
+) -> tuple[Grid, Placement, tuple[str, ...]]:
     """A copy of the map, cut to its dies, where it lies in the whole, and warnings."""
     down, right = np.flatnonzero(grid.any(1)), np.flatnonzero(grid.any(0))
     if not len(down):
@@ -155,9 +161,9 @@ def _array(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
     size = archive.getinfo(name).file_size
     with archive.open(name) as file:
         version = np.lib.format.read_magic(file)
-        if version not in ((1, 0), (2, 0)):
+        if version not in _HEADERS:
             raise ValueError(f"{name} is of NumPy format {version}")
-        shape, fortran, dtype = _header(file, version)
+        shape, fortran, dtype = _HEADERS[version](file)
         expected = int(np.prod([int(n) for n in shape], dtype=object)) * dtype.itemsize
         if dtype.hasobject or expected > MAX_BYTES or expected != size - file.tell():
             raise FabsightError(
@@ -168,12 +174,6 @@ def _array(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
     if len(data) != expected:
         raise ValueError(f"{name} is cut off")
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
-
-
-def _header(file: IO[bytes], version: tuple[int, int]) -> tuple[tuple[int, ...], bool, np.dtype]:
-    if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(file)
-    return np.lib.format.read_array_header_2_0(file)
 
 
 def _flat(arrays: Mapping[str, np.ndarray], path: Path) -> _Bundle:

@@ -10,8 +10,8 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO
 
 from fabsight.task import FabsightError
 
@@ -36,7 +36,7 @@ class Stream:
     """
 
     path: Path
-    file: IO[bytes]
+    file: BufferedIOBase
     packing: str
     size: int
     taken: int = 0
@@ -77,7 +77,7 @@ def opened(path: Path) -> Iterator[Stream]:
             size = path.stat().st_size
             if packing == "gzip":
                 with gzip.GzipFile(fileobj=raw) as file:
-                    yield Stream(path, file, packing, size)  # type: ignore[arg-type]
+                    yield Stream(path, file, packing, size)
             elif packing == "bzip2":
                 with bz2.BZ2File(raw) as file:
                     yield Stream(path, file, packing, size)

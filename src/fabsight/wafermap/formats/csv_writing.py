@@ -19,6 +19,7 @@ from fabsight.wafermap.formats.placing import as_filed
 from fabsight.wafermap.wafer import NO_BIN, NO_DIE, PASS, Wafer
 
 _PLAIN = re.compile(r"[\w.:+-]([\w .:+-]*[\w.:+-])?", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ASIDE = ("device", "step", "equipment", "time")
 
 
@@ -36,6 +37,8 @@ def write_csv(wafers: Iterable[Wafer], out: Path) -> tuple[str, ...]:
     with_bins = any(wafer.bins is not None for wafer in filed)
     with_soft = any(wafer.soft_bins is not None for wafer in filed)
     names, warned = _names(filed)
+    if any(_CONTROL.search(text) for wafer in filed for text in _texts(wafer)):
+        warned.append("names have line ends or control characters; they became spaces")
     with (
         replacing(Path(out)) as part,
         part.open("w", encoding="utf-8", errors="replace", newline="") as file,
@@ -59,7 +62,7 @@ def _facts(wafer: Wafer) -> dict[str, str]:
     """What is said of a wafer, by column name; "" where nothing is known."""
     about, place = wafer.about, wafer.about.placement
     pitch = " ".join(repr(side) for side in about.pitch_um) if about.pitch_um[0] else ""
-    facts = {name: str(getattr(about, name)) for name in _ASIDE}
+    facts = {name: _clean(str(getattr(about, name))) for name in _ASIDE}
     return facts | {
         "slot": str(about.slot) if about.slot else "",
         "notch": about.notch,
@@ -70,13 +73,22 @@ def _facts(wafer: Wafer) -> dict[str, str]:
     }
 
 
+def _texts(wafer: Wafer) -> Iterator[str]:
+    yield from (getattr(wafer.about, name) for name in ("lot", "wafer", *_ASIDE))
+
+
+def _clean(text: str) -> str:
+    return _CONTROL.sub(" ", text)
+
+
 def _names(filed: Sequence[Wafer]) -> tuple[list[tuple[str, str]], list[str]]:
     """Lot and wafer of each, all different: rows of one name are one wafer."""
     seen: Counter[tuple[str, str]] = Counter()
-    taken = {(wafer.about.lot, wafer.about.wafer) for wafer in filed}
+    written = [(_clean(wafer.about.lot), _clean(wafer.about.wafer)) for wafer in filed]
+    taken = set(written)
     names, renamed = [], 0
-    for wafer in filed:
-        name = plain = (wafer.about.lot, wafer.about.wafer)
+    for plain in written:
+        name = plain
         seen[plain] += 1
         while seen[plain] > 1 and name in taken:
             name = (plain[0], f"{plain[1]}({seen[plain]})")

@@ -118,11 +118,12 @@ def codes_of(bins: list[Node], coding: Coding, null: str) -> Codes:
         for code, said in quality.items()
         if said and not said.startswith(_PASS + _FAIL) and not said.startswith("null")
     }
-    if not any(said.startswith(_PASS + _FAIL) for said in quality.values()):
+    judged = any(said.startswith(_PASS + _FAIL) for said in quality.values())
+    if not judged:
         other = {}  # the qualities are no qualities: some writers put names of bins there
     nothing = {null} | {code for code, said in quality.items() if said.startswith("null")}
     passing = frozenset(code for code, said in quality.items() if said.startswith(_PASS))
-    return Codes(coding, frozenset(nothing), other, passing or None)
+    return Codes(coding, frozenset(nothing), other, passing if judged else None)
 
 
 def check_counts(bins: list[Node], rows: list[list[str]], path: Path) -> None:

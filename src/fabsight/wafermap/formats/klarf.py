@@ -26,7 +26,7 @@ from fabsight.wafermap.formats.placing import (
 from fabsight.wafermap.settings import WaferSettings
 from fabsight.wafermap.wafer import SIDES, About, Defects, Side, Wafer
 
-Places: TypeAlias = Int64[np.ndarray, "n 2"]
+Places: TypeAlias = Int64[np.ndarray, "_ 2"]
 NO_PLACES: Places = np.empty((0, 2), np.int64)
 MISSING = frozenset({"na", "n/a", "nan", "null", "-", ""})
 

@@ -60,9 +60,13 @@ def read(path: Path, settings: WaferSettings) -> Iterator[Wafer]:
     """The wafers of a KLARF 1.x file, in its order, one at a time."""
     text = text_of(path)
     seen: Counter[str] | None = Counter() if len(_WAFERS.findall(text)) > 1 else None
+    none = True
     for group in groups(text, path):
         wafer = wafer_of(_inspection(group, text, path), settings)
         yield replace(wafer, source=source_of(path, wafer.about, seen))
+        none = False
+    if none:
+        raise FabsightError(f"read {path}: it has no WaferID and no DefectList, so no wafer")
 
 
 def groups(text: str, path: Path) -> Iterator[Group]:

@@ -87,6 +87,23 @@ def _statement(text: str, begin: int, end: int, line: int, closed: bool) -> Stat
     return Statement(word.lower(), first.end(), end, line, line, closed)
 
 
+@dataclass(frozen=True)
+class _Way:
+    """How a file writes the images of a defect.
+
+    Attributes:
+        counting: The column that says how many pairs follow it; -1 none.
+        more: Tokens of a record beside its columns and pairs.
+        same: A column that says the same number; -1 none.
+        wraps: Whether a record may go on over lines.
+    """
+
+    counting: int = -1
+    more: int = 0
+    same: int = -1
+    wraps: bool = True
+
+
 def defect_rows(
     lines: Sequence[tuple[int, Sequence[T]]],
     spec: Sequence[str],
@@ -98,33 +115,36 @@ def defect_rows(
     The column IMAGELIST stands for a number and as many pairs. Files that leave out that number
     (IMAGECOUNT says it), or have pairs without an IMAGELIST column, are read too.
     """
-    images = {name: k for k, name in enumerate(spec) if name in ("IMAGECOUNT", "IMAGELIST")}
-    ways = [(-1, 0)]  # column that counts images, how many tokens more than pairs the list has
-    if "IMAGELIST" in images:
-        ways = [(images["IMAGELIST"], 0)]
-        if images.get("IMAGECOUNT") == images["IMAGELIST"] - 1:
-            ways.append((images["IMAGECOUNT"], -1))
-    elif images.get("IMAGECOUNT") == len(spec) - 1:
-        ways.append((images["IMAGECOUNT"], 0))
     problem: FabsightError | None = None
-    for column, more in ways:
+    for way in _ways(spec):
         try:
-            return list(_grouped(lines, len(spec), column, more, text_of_token, path))
+            return list(_grouped(lines, len(spec), way, text_of_token, path))
         except FabsightError as error:
             problem = problem or error
     assert problem
     raise problem
 
 
+def _ways(spec: Sequence[str]) -> list[_Way]:
+    """The ways a file may be written, in the order in which they are tried."""
+    at = {name: k for k, name in enumerate(spec)}
+    count, images = at.get("IMAGECOUNT", -1), at.get("IMAGELIST", -1)
+    if images >= 0:
+        listed = _Way(images, 0, count if count < images else -1)
+        return [listed, _Way(count, -1)] if count == images - 1 >= 0 else [listed]
+    # What follows a record on further lines may be pairs of images: so first without.
+    plain = [_Way(wraps=False), _Way()]
+    return [plain[0], _Way(count), plain[1]] if count == len(spec) - 1 else plain
+
+
 def _grouped(
     lines: Iterable[tuple[int, Sequence[T]]],
     width: int,
-    column: int,
-    more: int,
+    way: _Way,
     text_of_token: Callable[[T], str],
     path: str,
 ) -> Iterator[tuple[int, list[T]]]:
-    """Records of `width` columns and two tokens for each image that `column` counts."""
+    """Records that each begin on a line of their own."""
     pending: list[T] = []
     begun, need = 0, width
     for line, tokens in lines:
@@ -132,24 +152,31 @@ def _grouped(
             begun, need = line, width
         had = len(pending)
         pending.extend(tokens)
-        if 0 <= column < len(pending) and had <= column:
-            need = width + more + 2 * _images(text_of_token(pending[column]), f"{path}:{begun}")
-        if len(pending) < need:
+        if had <= way.counting < len(pending):
+            pairs = _images(text_of_token(pending[way.counting]), f"{path}:{begun}")
+            if way.same >= 0 and text_of_token(pending[way.same]) != str(pairs):
+                raise FabsightError(
+                    f"read {path}:{begun}: a defect record's IMAGECOUNT is "
+                    f"{text_of_token(pending[way.same])[:20]}, its IMAGELIST has {pairs} images"
+                )
+            need = width + way.more + 2 * pairs
+        if len(pending) < need and way.wraps:
             continue
-        if len(pending) > need:
-            raise FabsightError(
-                f"read {path}:{begun}: a defect record of {len(pending)} values; "
-                f"DefectRecordSpec and its images make {need}"
-            )
-        if column >= 0 and need != width:
-            pending[column + 1 : column + 1 + need - width] = []
+        if len(pending) != need:
+            raise _wrong_width(path, begun, len(pending), need)
+        if need != width:
+            pending[way.counting + 1 : way.counting + 1 + need - width] = []
         yield begun, pending
         pending = []
     if pending:
-        raise FabsightError(
-            f"read {path}:{begun}: a defect record of {len(pending)} values; DefectRecordSpec and "
-            f"its images make {need}"
-        )
+        raise _wrong_width(path, begun, len(pending), need)
+
+
+def _wrong_width(path: str, line: int, found: int, need: int) -> FabsightError:
+    return FabsightError(
+        f"read {path}:{line}: a defect record of {found} values; DefectRecordSpec and its images "
+        f"make {need}"
+    )
 
 
 def _images(token: str, where: str) -> int:

@@ -216,7 +216,9 @@ def _data(reader: _Reader, name: str, names: tuple[str, ...], names_at: tuple[in
     if rest.strip():
         raise reader.fault(f"the last row of {name} has no semicolon")
     if len(parts) != count:
-        raise reader.fault(f"{name} states {count:,} rows and has {len(parts):,}")
+        raise FabsightError(
+            f"read {reader.path}:{first_line}: {name} states {count:,} rows and has {len(parts):,}"
+        )
     rows, lines, starts, ends = [], [], [], []
     at, line = begin, first_line
     for part in parts:

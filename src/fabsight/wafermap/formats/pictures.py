@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Int64, UInt8
+from jaxtyping import Bool, Int64, UInt8
 
 from fabsight.images import read as read_image
 from fabsight.task import FabsightError, Pixels
@@ -27,12 +27,13 @@ MAX_COLOURS = 8
 MAX_PIXELS = 16_000_000
 GLANCE_PIXELS = 4_200_000  # of a picture that is looked at only to say what it is
 LEAST_DIES, MOST_DIES = 5, 1000  # across and down, of a picture that is surely a map
-PURE = 0.9  # of a die's pixels have its colour
-_SMALL = 100  # pixels: a picture so small has a pixel a die
+_FULL = 0.4  # of the rows of a map of a pixel a die differ from the next: a disk has 0.58
 _OUTSIDE, _INSIDE = 0.1, 0.8  # dies outside and inside the circle of a map that is surely one
 
 Colours: TypeAlias = UInt8[np.ndarray, "colours 3"]
 Indexed: TypeAlias = Int64[np.ndarray, "height width"]
+Cells: TypeAlias = Int64[np.ndarray, "rows columns"]
+Spans: TypeAlias = Int64[np.ndarray, "_ 2"]  # begin and end of each die, in pixels
 
 
 @dataclass(frozen=True)
@@ -140,90 +141,83 @@ def _background(indexed: Indexed, where: str) -> int:
     return colour
 
 
-def _cells(box: Indexed, background: int, where: str) -> Indexed:
+def _cells(box: Indexed, background: int, where: str) -> Cells:
     """One colour a die of a picture cut to its dies."""
-    rows, columns = (_spans(box, axis, background) for axis in (0, 1))
-    if rows is None or columns is None:
+    spans = _between_lines(box, background) or _by_edges(box)
+    if spans is None:
         raise FabsightError(
             f"read {where}: its blocks of colour are of no one size, so dies cannot be told apart; "
             "draw it without smoothing, axes and text"
         )
-    middle = box[np.ix_((rows[0] + rows[1]) // 2, (columns[0] + columns[1]) // 2)]
-    whole = np.repeat(np.repeat(middle, rows[1] - rows[0], 0), columns[1] - columns[0], 1)
-    kept = box[np.ix_(_indices(*rows), _indices(*columns))]
-    if (whole == kept).mean() < 1 - (1 - PURE) / 10:
+    rows, columns = spans
+    middle = box[np.ix_(rows.mean(1).astype(np.int64), columns.mean(1).astype(np.int64))]
+    whole = np.repeat(np.repeat(middle, np.diff(rows)[:, 0], 0), np.diff(columns)[:, 0], 1)
+    if not np.array_equal(whole, box[np.ix_(_indices(rows), _indices(columns))]):
         raise FabsightError(f"read {where}: its blocks are not each of one colour; it is no map")
     return np.asarray(middle)
 
 
-def _indices(begin: Int64[np.ndarray, " n"], end: Int64[np.ndarray, " n"]) -> np.ndarray:
-    return np.concatenate([np.arange(a, b) for a, b in zip(begin, end, strict=True)])
+def _indices(spans: Spans) -> Int64[np.ndarray, " pixels"]:
+    return np.concatenate([np.arange(begin, end) for begin, end in spans.tolist()])
 
 
-def _spans(
-    box: Indexed, axis: int, background: int
-) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"]] | None:
-    """Begin and end of each die along an axis, None where they are not evenly spaced.
+def _between_lines(box: Indexed, background: int) -> tuple[Spans, Spans] | None:
+    """Dies between lines, None where there are no lines.
 
-    Lines between dies are rows (columns) of one colour throughout, at a fixed pitch.
+    A line is a row or column of nothing but one colour and the background. Lines run both ways and
+    their colour is nowhere else: a row of dies that all pass is no line.
     """
-    lined = _between_lines(box if axis == 0 else box.T, background)
-    if lined is not None:
-        return lined
-    return _by_edges(box if axis == 0 else box.T)
+    for colour in np.unique(box).tolist():
+        ink = box == colour
+        plain = ink | (box == background)
+        rows, columns = plain.all(1), plain.all(0)
+        if not (rows.any() and columns.any()) or (
+            colour != background and ink[np.ix_(~rows, ~columns)].any()
+        ):
+            continue
+        spans = _evenly(rows), _evenly(columns)
+        if spans[0] is not None and spans[1] is not None:
+            return spans[0], spans[1]
+    return None
 
 
-def _between_lines(
-    box: Indexed, background: int
-) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"]] | None:
-    """Dies between lines; None where there are no lines.
-
-    A line is a row of nothing but one colour and the background.
-    """
-    plain = (box == background).all(1)
-    for colour in np.unique(box):
-        plain |= ((box == colour) | (box == background)).all(1) & _rare(box, int(colour))
-    edges = np.flatnonzero(np.diff(np.concatenate([[1], plain.astype(np.int64), [1]])))
-    begin, end = edges[::2], edges[1::2]
-    if len(begin) < LEAST_DIES or not plain.any():
+def _evenly(line: Bool[np.ndarray, " pixels"]) -> Spans | None:
+    """The stretches between lines, None where they are few or not of one size and pitch."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[1], line.astype(np.int64), [1]])))
+    spans = edges.reshape(-1, 2)
+    if len(spans) < LEAST_DIES or np.ptp(np.diff(spans)) > 1 or np.ptp(np.diff(spans[:, 0])) > 1:
         return None
-    sizes, gaps = end - begin, np.diff(begin)
-    if np.ptp(sizes) > 1 or np.ptp(gaps) > 1 or (end[:-1] == begin[1:]).any():
-        return None
-    return begin, end
+    return spans
 
 
-def _rare(box: Indexed, colour: int) -> bool:
-    """Whether a colour never fills a block: it is one of lines."""
-    mask = box == colour
-    thick = mask[1:, 1:] & mask[:-1, :-1] & mask[1:, :-1] & mask[:-1, 1:]
-    return bool(thick.sum() <= mask.sum() / 2)
+def _by_edges(box: Indexed) -> tuple[Spans, Spans] | None:
+    """Dies that touch, None where the edges between colours are in no raster of one pitch."""
+    rows, columns = _raster(box), _raster(box.T)
+    return None if rows is None or columns is None else (rows, columns)
 
 
-def _by_edges(box: Indexed) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"]] | None:
-    """Dies that touch: their edges lie in a raster of one pitch, whole or not."""
+def _raster(box: Indexed) -> Spans | None:
+    """Dies along the first axis."""
     size = len(box)
     edges = np.flatnonzero((box[1:] != box[:-1]).any(1)) + 1
     if not len(edges):
-        return np.array([0]), np.array([size])
-    steps = np.diff(np.concatenate([[0], edges, [size]]))
-    whole = int(np.gcd.reduce(steps))
-    if whole > 1 or steps.min() == 1:
+        return np.array([[0, size]])
+    whole = int(np.gcd.reduce([*edges.tolist(), size]))
+    if whole > 1 or len(edges) >= _FULL * size:
         begin = np.arange(0, size, whole)
-        return begin, begin + whole
-    for count in range(len(steps), min(size, 4 * len(steps)) + 1):
-        pitch = size / count
-        places = edges / pitch
-        if (np.abs(places - np.rint(places)) * pitch <= 1.0).all() and pitch >= 2:
-            bounds = np.rint(np.arange(count + 1) * pitch).astype(np.int64)
-            return bounds[:-1], bounds[1:]
-    if size <= _SMALL:
-        return np.arange(size), np.arange(1, size + 1)
+        return np.stack([begin, begin + whole], 1)
+    for count in range(len(edges) + 1, min(size // 2, 4 * len(edges)) + 1):
+        exact = np.arange(count + 1) * (size / count)
+        ways = (np.floor(exact + 0.5), np.ceil(exact - 0.5), np.floor(exact), np.ceil(exact))
+        for rounded in ways:
+            if np.isin(edges, rounded).all():
+                bounds = rounded.astype(np.int64)
+                return np.stack([bounds[:-1], bounds[1:]], 1)
     return None
 
 
 def _states(
-    cells: Indexed, background: int, colours: Colours, where: str
+    cells: Cells, background: int, colours: Colours, where: str
 ) -> tuple[UInt8[np.ndarray, " colours"], str]:
     """The state of each colour, and the palette in words."""
     others = [int(k) for k in np.unique(cells) if k != background]
