@@ -48,7 +48,6 @@ NONE: list[str] = []
 LATER = {
     "train": "learn from a dataset: sft, mope, gspo, ssl, probe, supervised, teach",
     "clean": "find duplicates, leaks and wrong labels in a dataset",
-    "index": "find similar cases",
     "merge": "join the shards of several machines",
     "serve": "answer over HTTP, with a page",
 }
@@ -205,6 +204,35 @@ def vary(
 
     wish = Wish(seed, tuple(kinds), look)
     return vary(Origin(program, task, tuple(settings)), wish, count, out, Console(json, quiet))
+
+
+@app.command()
+@guarded
+def index(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of inputs.")],
+    like: Annotated[
+        Path | None, typer.Option("--like", help="A file: say which indexed cases are like it.")
+    ] = None,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many to name.")] = 10,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Where the index is; inside DIR if not.")
+    ] = None,
+    task: TaskName = "",
+    settings: Settings = NONE,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Index a folder and find like cases in it. The index is kept and brought up to date.
+
+    Without --like the index is made, or brought up to date with what has changed. With it the cases
+    most like the file's are named, in whichever rotation they are, and nothing is indexed.
+    """
+    from fabsight.commands import indexing
+
+    wanted = indexing.Wanted(folder, task, out, tuple(settings))
+    if like is None:
+        return indexing.build(wanted, Console(json, quiet))
+    return indexing.search(wanted, like, count, Console(json, quiet))
 
 
 @app.command()

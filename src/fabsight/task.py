@@ -225,6 +225,21 @@ class TableView:
 
 
 @dataclass(frozen=True)
+class Lookup(Generic[C]):
+    """How like cases are found again.
+
+    Attributes:
+        add: Brings the index in a folder up to date with files; says what was done. Files that are
+            gone are forgotten.
+        find: The cases in the index of a folder that are most like a question's, nearest first: a
+            row each.
+    """
+
+    add: Callable[[Path, Sequence[Path], C], Mapping[str, Any]]
+    find: Callable[[Path, Question[C], int], list[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
 class Task(Generic[A, C]):
     """Everything the verbs need to know about one kind of question: plain functions.
 
@@ -255,6 +270,7 @@ class Task(Generic[A, C]):
             for `evaluate`; None where there is no such kind of file.
         transcodes: Format name -> writer(source, out, settings) of an *input* file in another
             format, for `convert`; it returns what a person should know.
+        lookup: How like cases are found again, for `index`; None where they are not.
         vary: Labelled variants of an answer (defects, process variations), None without any; the
             question has the settings, and the pixel size where that is known.
         tables: Name -> rows of measurements (dicts) of an answer, for CSV and reports.
@@ -287,6 +303,7 @@ class Task(Generic[A, C]):
     transcodes: Mapping[str, Callable[[Path, Path, C], tuple[str, ...]]] = field(
         default_factory=dict
     )
+    lookup: Lookup[C] | None = None
     vary: Callable[[Question[C], A, Wish], Variants[C]] | None = None
     tables: Mapping[str, Callable[[Question[C], A], list[dict[str, Any]]]] = field(
         default_factory=dict

@@ -13,6 +13,7 @@ from fabsight.wafermap.composing import completed
 from fabsight.wafermap.exports import EXPORTS, TRANSCODES, claims_table, dies_table, wafer_table
 from fabsight.wafermap.formats import recognises
 from fabsight.wafermap.guide import GUIDE, VIEWS
+from fabsight.wafermap.lookup import LOOKUP
 from fabsight.wafermap.overlay import draw, show
 from fabsight.wafermap.phrases import write
 from fabsight.wafermap.questions import route
@@ -61,6 +62,7 @@ TASK: Task[Answer, WaferSettings] = Task(
     show=show,
     labelled=labelled,
     transcodes=TRANSCODES,
+    lookup=LOOKUP,
     tables={"wafer": wafer_table, "claims": claims_table, "dies": dies_table},
     views=VIEWS,
     uses=frozenset({"text", "golden"}),

@@ -5,7 +5,8 @@
 A map is measured once, however often it is asked about.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
@@ -16,6 +17,7 @@ from fabsight.wafermap.claims import PATTERNS, Choice, Claim, Description, Numbe
 from fabsight.wafermap.classifier import MEMBERS, Scores, classify, decide
 from fabsight.wafermap.describing import describe
 from fabsight.wafermap.facts import Facts, measure
+from fabsight.wafermap.lookup import similar
 from fabsight.wafermap.settings import WaferSettings
 from fabsight.wafermap.wafer import FAIL, PASS, Grid
 
@@ -50,7 +52,11 @@ def seen(question: Question[WaferSettings]) -> Seen:
     beside = None if golden is None else _golden_of(question, grid)
     said = question.context
     other = None if beside is None else _key(beside)
-    return _seen(_key(grid), said.patterns, said.abstain, other)
+    known = _seen(_key(grid), said.patterns, said.abstain, other)
+    if said.index is None:
+        return known
+    like = Number(similar(said.index, grid, said.alike))
+    return replace(known, description=_with(known.description, {"similar": like}))
 
 
 def grid_of(question: Question[WaferSettings]) -> Grid:
@@ -127,5 +133,8 @@ def _beside_golden(known: Description, grid: Grid, golden: Grid) -> Description:
     """The description with what changed against a golden map."""
     new = int(((grid == FAIL) & (golden == PASS)).sum())
     gone = int(((grid == PASS) & (golden == FAIL)).sum())
-    numbers = {"new_fails": Number(new), "gone_fails": Number(gone)}
-    return Description(known.choices, {**known.numbers, **numbers}, known.clock, known.causes)
+    return _with(known, {"new_fails": Number(new), "gone_fails": Number(gone)})
+
+
+def _with(known: Description, numbers: Mapping[str, Number]) -> Description:
+    return replace(known, numbers={**known.numbers, **numbers})

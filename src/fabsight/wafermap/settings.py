@@ -22,6 +22,8 @@ class WaferSettings:
         patterns: Whether one pattern is reported or all that are there; auto decides.
         abstain: Below this probability the answer names no pattern.
         reticle: Dies of one exposure across and down; 0,0 finds it out.
+        index: Folder of an index of maps (`fabsight index`) in which similar wafers are counted.
+        alike: From this similarity on, 0 to 1, two maps count as similar.
         context_table: CSV of process context: a row a wafer, columns such as lot, wafer, tool,
             chamber, slot, time.
         about: What the file said of the wafer.
@@ -34,5 +36,7 @@ class WaferSettings:
     patterns: Literal["auto", "one", "several"] = "auto"
     abstain: Annotated[float, Range(0, 1)] = 0.0
     reticle: tuple[int, int] = (0, 0)
+    index: Path | None = None
+    alike: Annotated[float, Range(0, 1)] = 0.8
     context_table: Path | None = None
     about: About = field(default_factory=About)
