@@ -46,7 +46,7 @@ def some():
 def mixed():
     """Wafers as they come."""
     generator = rng(3)
-    return [draw_wafer(generator) for _ in range(250)]
+    return [draw_wafer(generator) for _ in range(160)]
 
 
 @pytest.fixture(scope="module")
@@ -235,13 +235,13 @@ def test_a_scratch_is_thin(some):
 def test_classes_come_as_often():
     generator = rng(5)
     names = []
-    for _ in range(630):
+    for _ in range(450):
         drawn = draw_wafer(generator)
         true = {p.pattern for p in drawn.planted} & set(PATTERNS) or {"none"}
         names += list(true) if len(true) == 1 else []
     shares = [names.count(name) / len(names) for name in PATTERNS]
-    assert 0.06 < min(shares) < max(shares) < 0.17  # a ninth each, give or take three sigma
-    assert 0.7 < len(names) / 630 < 0.92
+    assert 0.05 < min(shares) < max(shares) < 0.18  # a ninth each, give or take three sigma
+    assert 0.7 < len(names) / 450 < 0.92
 
 
 def test_every_size_can_be_drawn():
@@ -345,6 +345,7 @@ def test_truth_of_blobs(plain):
     centred = planted(plain, ("center", Blob(0, 0, 0.2, 0.2, soft=0.02)))
     assert centred.description.clock.word == "undefined"
     assert "centre" in centred.description.choices["zone"].true
+    assert centred.description.choices["quadrant"].true == ()
     assert centred.description.choices["symmetry"].true == ("symmetric",)
 
 
@@ -480,21 +481,21 @@ def test_a_nearest_centroid_tells_the_classes_apart():
         found = [
             features(draw_pattern(generator, (name,)).wafer.grid)
             for name in PATTERNS
-            for _ in range(30)
+            for _ in range(20)
         ]
         return np.asarray(found)
 
     train, test = drawn(21), drawn(22)
     mean, scale = train.mean(0), train.std(0)
     train, test = (train - mean) / scale, (test - mean) / scale
-    centroids = train.reshape(len(PATTERNS), 30, -1).mean(1)
+    centroids = train.reshape(len(PATTERNS), 20, -1).mean(1)
     said = ((test[:, None] - centroids) ** 2).sum(-1).argmin(1)
-    assert (said == np.repeat(np.arange(len(PATTERNS)), 30)).mean() > 0.55
+    assert (said == np.repeat(np.arange(len(PATTERNS)), 20)).mean() > 0.55
 
 
 def test_a_thousand_maps_take_no_time():
     took = []
-    for seed in range(5):
+    for seed in range(3):
         generator, start = rng(seed), time.perf_counter()
         for name in PATTERNS * 3:
             draw_pattern(generator, (name,), (53, 52))
@@ -534,7 +535,7 @@ def test_lots_show_what_was_planted(what):
 
 
 def test_clusters_are_apart_and_leave_clean_wafers():
-    for seed in range(20):
+    for seed in range(8):
         lot = draw_lot(rng(seed), ["clusters"], size=(26, 26))
         assert 2 <= len(lot.groups) <= 4
         assert all(len(group.wafers) >= 3 for group in lot.groups)
@@ -555,7 +556,7 @@ def test_a_change_goes_by_slot_or_by_time():
 
 
 def test_the_guilty_chamber_goes_with_the_pattern():
-    for seed in range(12):
+    for seed in range(8):
         lot = draw_lot(rng(seed), ["guilty"], size=(26, 26))
         (group,), guilty = lot.groups, lot.guilty
         through = [k for k, row in enumerate(lot.context) if row[guilty.column] == guilty.value]

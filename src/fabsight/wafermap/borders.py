@@ -17,7 +17,7 @@ a border keeps its own name as true and gets its neighbour's as possible, by the
     none        random: over 14 % expected; edge-ring, edge-loc: over 18 % expected at the rim and
                 twice the rate; center, loc, scratch: over 17 % expected, where chance makes clumps
 
-A part that stands out by less than 7.5 standard deviations of the background may be none. One that
+A part that stands out by less than 6.5 standard deviations of the background may be none. One that
 others cover by half is possible, not true; so is one of less than 5 standard deviations or 4 dies,
 which the generator avoids. Where 20 % fail by chance random is possible, where 30 %
 do at the rim edge-ring, where a lattice is planted random and scratch.
@@ -32,7 +32,7 @@ from fabsight.wafermap.claims import PATTERNS, Choice
 from fabsight.wafermap.patterns import Blob, Flood, Part, Rim, Ring, Stroke, path
 from fabsight.wafermap.plots import Plot, covered_deg
 
-WEAK, FAINT = 7.5, 5.0  # standard deviations
+WEAK, FAINT = 6.5, 5.0  # standard deviations
 FEWEST = 4  # dies that fail because of a part that shows
 HIDDEN = 0.5  # share of a part that others cover
 
