@@ -105,7 +105,7 @@ def draw_pattern(
 
     What one of them covers the description leaves open, not claims.
 
-    >>> drawn = draw_pattern(np.random.default_rng(1), ("donut", "scratch"), (38, 36))
+    >>> drawn = draw_pattern(np.random.default_rng(2), ("donut", "scratch"), (38, 36))
     >>> [part.pattern for part in drawn.planted]
     ['donut', 'scratch']
     """

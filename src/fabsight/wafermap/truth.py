@@ -6,21 +6,23 @@ is what they are about; all else follows from the plan: shapes, outlines, and th
 because of them. Nothing is detected. docs/wafermap-generator.md states every rule in a table.
 """
 
-from math import hypot, sqrt
+from math import hypot, radians, sqrt
 
 import numpy as np
+from jaxtyping import Bool
 
 from fabsight.wafermap.borders import length_dies, patterns
 from fabsight.wafermap.claims import CHOICES, Choice, Description
 from fabsight.wafermap.geometry import QUADRANTS, ZONES
 from fabsight.wafermap.patterns import Blob, Flood, Lattice, Part, Rim, Ring, Stroke
 from fabsight.wafermap.plots import Plot, covered_deg
-from fabsight.wafermap.truth_numbers import clock, counts, measures
+from fabsight.wafermap.truth_numbers import clock, counts, measures, narrowest
 
 MOST_OF_IT, SOME_OF_IT = 0.3, 0.1  # shares of a part's dies that make a place true, possible
 FULL, HALF_FULL = 0.5, 0.25  # shares of a place's dies that fail because of a part, likewise
 SURROUNDS, CENTRED = 0.15, 0.12  # share in every quadrant, or offset: the part has no quarter
-CLEAR = 10.0  # standard deviations by which repeating sites stand out
+CLEAR = 10  # dies and standard deviations by which repeating sites stand out
+EVEN, ONE_SIDED = 0.15, 0.45  # how far off the centre of mass is
 
 
 def describe(plot: Plot) -> Description:
@@ -139,43 +141,43 @@ def symmetry(plot: Plot) -> Choice:
     """By how far the planted dies' centre of mass lies off the wafer's centre.
 
     As a share of their mean radius (0.4 at least): up to 0.15 symmetric, from 0.45 one-sided,
-    both possible between, and where parts make less than 40 % of the failing dies. A clean map is
-    symmetric where chance leans to no side by 15 % and 30 dies fail, else both are possible.
+    both possible between, and where parts make less than 40 % of the failing dies. One-sided is
+    possible, too, where a single part is off by more than 0.15. A clean map is symmetric where
+    chance leans to no side by 15 % and 30 dies fail, else both are possible.
     """
     both = Choice((), CHOICES["symmetry"])
     if not plot.planted.any():
         lean = hypot(plot.background.tilt_x, plot.background.tilt_y)
         return both if lean > 0.15 or plot.fails < 30 else Choice(("symmetric",))
-    union, disk = plot.planted, plot.layout.disk
-    x, y = float(disk.x[union].mean()), float(disk.y[union].mean())
-    off = hypot(x, y) / max(float(disk.radius[union].mean()), 0.4)
-    if 0.15 < off < 0.45:
+    off = _off(plot.planted, plot)
+    if EVEN < off < ONE_SIDED:
         return both
-    true, other = ("symmetric", "one-sided") if off <= 0.15 else ("one-sided", "symmetric")
-    return Choice((true,), (other,) if plot.planted_share < 0.4 else ())
+    true, other = ("symmetric", "one-sided") if off <= EVEN else ("one-sided", "symmetric")
+    open_ = plot.planted_share < 0.4
+    if true == "symmetric":
+        open_ |= any(part.mask.any() and _off(part.mask, plot) > EVEN for part in plot.local)
+    return Choice((true,), (other,) if open_ else ())
 
 
 def repeats(plot: Plot) -> Choice:
     """What was planted as a lattice, else none.
 
     A lattice is true where its sites outside of other parts' outlines stand out by ten standard
-    deviations of the background, else it and none are possible. Possible besides: rows and columns
-    of a reticle lattice with two rows or columns a field; both the stripes and none, where single
-    sites of a probe card fail more often.
+    deviations of the background and ten dies, else it and none are possible. Possible besides: rows
+    and columns of a reticle lattice, whose sites repeat along both, reticle of rows and columns,
+    which repeat in each field; the stripes and none, where single sites of a probe card fail more.
     """
     true: set[str] = set()
     possible: set[str] = set()
     for part in plot.parts:
         if not isinstance(part.shape, Lattice):
             continue
-        lattice = part.shape
-        if _alone(part, plot) >= CLEAR:
-            true.add(lattice.kind)
+        kind = part.shape.kind
+        if _alone(part, plot):
+            true.add(kind)
         else:
-            possible |= {lattice.kind, "none"}
-        possible |= {"columns"} if lattice.rows == 2 else set()
-        possible |= {"rows"} if lattice.columns == 2 else set()
-        possible |= {"reticle"}  # whole rows or columns repeat in each field, too
+            possible |= {kind, "none"}
+        possible |= {"rows", "columns"} if kind == "reticle" else {"reticle"}
     if plot.background.stripes is not None:
         possible |= {"none", plot.background.stripes.kind}
     if any(p.textured for p in plot.parts):
@@ -185,14 +187,21 @@ def repeats(plot: Plot) -> Choice:
     return _named("repeats", true, possible)
 
 
-def _alone(part: Part, plot: Plot) -> float:
-    """By how many standard deviations of the background a part stands out beside the others."""
+def _off(mask: Bool[np.ndarray, "rows columns"], plot: Plot) -> float:
+    """How far the centre of mass lies off the wafer's, as a share of the mean radius."""
+    disk = plot.layout.disk
+    x, y = float(disk.x[mask].mean()), float(disk.y[mask].mean())
+    return hypot(x, y) / max(float(disk.radius[mask].mean()), 0.4)
+
+
+def _alone(part: Part, plot: Plot) -> bool:
+    """Whether a lattice stands out of the background where no other part lies."""
     sites = part.extent.copy()
     for other in plot.local:
-        sites &= ~other.extent
-    chance = plot.chance[sites]
+        sites &= ~(other.extent | other.mask)
+    chance, fails = plot.chance[sites], int((part.mask & sites).sum())
     spread = float((chance * (1 - chance)).sum())
-    return (int((part.mask & sites).sum()) - float(chance.sum())) / sqrt(spread + 1)
+    return min(fails, (fails - float(chance.sum())) / sqrt(spread + 1)) >= CLEAR
 
 
 def _centred(part: Part, plot: Plot) -> bool:
@@ -209,25 +218,36 @@ def _looks(part: Part, plot: Plot) -> tuple[set[str], set[str]]:
     Rings are rings from 200 degrees, possibly arcs below 315; below that arcs, possibly rings.
     Rims likewise with 270 degrees, possibly rings from 180; rims less than four times as long as
     deep are possibly blobs. Blobs are blobs, possibly lines from 2.5 times as long as wide, arcs
-    from twice at the rim, scattered where they fade. Lines are lines, and arcs from a bend of 0.12,
-    possibly from 0.05; possibly blobs below 5 widths.
+    where what the rim leaves of them is 1.8 times as long as deep, scattered where they fade. Lines
+    are lines, and arcs from a bend of 0.12, possibly from 0.05 (less where 0.3 of a die is as
+    much); possibly blobs below 5 widths.
     """
     shape, may = part.shape, set[str]()
     if isinstance(shape, (Ring, Rim)):
         return _looks_round(shape, plot)
     if isinstance(shape, Stroke):
-        has = {"line"}
-        if abs(shape.bend) >= 0.05:
+        has, long = {"line"}, length_dies(shape, plot)
+        if abs(shape.bend) >= 0.05 - 0.3 / long:
             (has if abs(shape.bend) >= 0.12 else may).add("arc")
-        if length_dies(shape, plot) < 5 * max(shape.width):
+        if long < 5 * max(shape.width):
             may.add("blob")
         return has, may
     if isinstance(shape, Blob):
         long = shape.along / shape.across
         may |= {"line"} if max(long, 1 / long) > 2.5 else set()
-        may |= {"arc"} if max(long, 1 / long) > 2 and part.pattern == "edge-loc" else set()
+        may |= {"arc"} if part.pattern == "edge-loc" and _along_the_rim(part, plot) else set()
         may |= {"scattered"} if shape.soft > 0.8 or part.probability < 0.65 else set()
     return {"blob"}, may
+
+
+def _along_the_rim(part: Part, plot: Plot) -> bool:
+    """Whether a part at the rim is 1.8 times as long as deep, as far as there are dies."""
+    disk = plot.layout.disk
+    if not part.extent.any():
+        return False
+    start, stop = narrowest(np.sort(disk.clock_deg[part.extent]))
+    deep = 1 - float(disk.radius[part.extent].min())
+    return radians(stop - start) > 1.8 * max(deep, 1 / float(min(plot.grid.shape)))
 
 
 def _looks_round(shape: Ring | Rim, plot: Plot) -> tuple[set[str], set[str]]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from math import atan, atan2, degrees, hypot
 
 import numpy as np
+from jaxtyping import Bool
 
 from fabsight.wafermap.borders import length_dies
 from fabsight.wafermap.claims import ALL_ROUND, UNDEFINED, Clock, Number
@@ -13,6 +14,7 @@ from fabsight.wafermap.plots import Plot
 
 CLOSED_DEG, OPEN_DEG = 335, 285  # held in: all round from here; an interval to here; else None
 SPREAD_DEG = 45.0  # two parts at one place
+UNSURE = 8.0  # standard deviations: a fainter part may not be counted
 RATE_TOLERANCE = 0.5  # percentage points: a rate said in whole per cent is right
 
 
@@ -55,7 +57,8 @@ def measures(plot: Plot) -> dict[str, Number]:
     """What the plan says of its parts: clusters, arc, radius, length, angle.
 
     clusters: The parts that lie somewhere, 1 of a near-full map, 0 of a clean one; off by as many
-        as their outlines have pieces more or fewer. Not for random maps and lattices.
+        as their outlines, or their failing dies, have pieces more or fewer, and as stand out by
+        less than 8 standard deviations. Not for random maps and lattices.
     arc: Degrees of the rim that parts cover: of a Rim by its plan, of others by the share of
         outermost dies inside the outline. Not where over 20 % of the rim fail by chance.
     radius: Of the one ring or closed rim, midway between its edges.
@@ -80,7 +83,7 @@ def measures(plot: Plot) -> dict[str, Number]:
 def _placed(part: Part, plot: Plot) -> str | tuple[float, float]:
     """A clock word, "unclear", or (from, to) in degrees, from < to."""
     if isinstance(part.shape, (Ring, Rim)):
-        start, stop = _narrowest(np.flatnonzero(around(part.shape)).astype(np.float32))
+        start, stop = narrowest(np.flatnonzero(around(part.shape)).astype(np.float32))
         if stop - start >= CLOSED_DEG:
             return ALL_ROUND
         return "unclear" if stop - start > OPEN_DEG else (start, stop)
@@ -88,13 +91,13 @@ def _placed(part: Part, plot: Plot) -> str | tuple[float, float]:
     held = np.sort(plot.layout.disk.clock_deg[inside])
     if part.pattern == "center" or not len(held):
         return UNDEFINED
-    start, stop = _narrowest(held)
+    start, stop = narrowest(held)
     if stop - start >= 150:
         return UNDEFINED if stop - start >= 180 and isinstance(part.shape, Blob) else "unclear"
     return start, stop
 
 
-def _narrowest(held: np.ndarray) -> tuple[float, float]:
+def narrowest(held: np.ndarray) -> tuple[float, float]:
     """The narrowest interval that holds sorted clock positions, degrees."""
     gaps = np.diff(held, append=held[0] + 360)
     widest = int(gaps.argmax())
@@ -108,22 +111,30 @@ def _interval(found: Iterable[str | tuple[float, float]]) -> Clock | None:
     edges = np.sort(
         np.concatenate([np.arange(start, stop + 1, 2.0) % 360 for start, stop in spans])
     )
-    start, stop = _narrowest(edges.astype(np.float32))
+    start, stop = narrowest(edges.astype(np.float32))
     if stop - start > min(b - a for a, b in spans) + SPREAD_DEG:
         return None
     return Clock("", hours(start), hours(stop), 0.75 + (stop - start) / 240)
 
 
 def _clusters(plot: Plot) -> Number:
-    import cv2
-
     if not plot.local:
         return Number(len(plot.floods), 0 if plot.floods or plot.background.rate < 0.02 else 1)
-    union = np.zeros_like(plot.failing)
+    count = len(plot.local)
+    outlines, dies = np.zeros_like(plot.failing), np.zeros_like(plot.failing)
     for part in plot.local:
-        union |= part.extent
-    pieces = cv2.connectedComponents(union.astype(np.uint8), connectivity=8)[0] - 1
-    return Number(len(plot.local), abs(pieces - len(plot.local)))
+        outlines |= part.extent
+        dies |= part.mask
+    off = max(abs(pieces - count) for pieces in (_pieces(outlines), _pieces(dies)))
+    return Number(count, max(off, sum(signal < UNSURE for signal in plot.signals)))
+
+
+def _pieces(mask: Bool[np.ndarray, "rows columns"]) -> int:
+    """Groups of at least three dies that touch by a side or a corner."""
+    import cv2
+
+    sizes = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)[2]
+    return int((sizes[1:, cv2.CC_STAT_AREA] >= 3).sum())
 
 
 def _rim_deg(plot: Plot) -> float:
