@@ -95,6 +95,17 @@ def test_what_is_no_map_is_refused():
         measure(np.zeros((0, 3), np.uint8))
 
 
+def test_how_the_grid_lies_in_memory_does_not_matter():
+    grid = wafer(33, 31, 0.05, 5)
+    grid[np.arange(6, 22), np.arange(6, 22)] = 2
+    columns_first = np.asfortranarray(grid)
+    columns_first.setflags(write=False)
+    facts, again = measure(grid), measure(columns_first)
+    assert len(facts.lines) == 1
+    np.testing.assert_array_equal(facts.background.core, again.background.core)
+    np.testing.assert_array_equal(vector(facts), vector(again))
+
+
 def invariant(facts):
     """What neither turns nor mirrors change."""
     line = [(x.length_dies, x.bend_deg, x.width_dies, x.density, x.score) for x in facts.lines]

@@ -48,8 +48,9 @@ def runs(covered: Bool[np.ndarray, " steps"]) -> list[tuple[int, int]]:
     """
     if covered.all():
         return [(0, len(covered))] if len(covered) else []
-    starts = np.flatnonzero(covered & ~np.roll(covered, 1))
-    stops = np.flatnonzero(covered & ~np.roll(covered, -1))
+    around = np.concatenate([covered[-1:], covered, covered[:1]])
+    starts = (covered & ~around[:-2]).nonzero()[0]
+    stops = (covered & ~around[2:]).nonzero()[0]
     if len(starts) and stops[0] < starts[0]:
         stops = np.roll(stops, -1)
     lengths = (stops - starts) % len(covered) + 1

@@ -13,6 +13,8 @@ MOST_GAP = 3.2  # dies between two fails of one chain
 BENDS = 6  # fails from which a bend is fitted
 LARGEST_SCORE = 60.0
 FITS = 2
+AHEAD = 12  # rows and columns around the first of a chain where the rest is looked for
+ASIDE = 6  # around the chain, where what lies beside it is counted
 LEAST_FAILS = 4  # of a chain
 
 
@@ -91,7 +93,7 @@ def follow(seeds: Int64[np.ndarray, " n"], fail: Bool[np.ndarray, "rows columns"
     None where the group is no chain: thicker than a line or too short.
     """
     columns = fail.shape[1]
-    fails, on = np.flatnonzero(fail), seeds
+    fails, on = _near(fail, seeds, AHEAD), seeds
     course = _fitted(on, columns)
     for _ in range(FITS):
         if course is None:
@@ -101,6 +103,18 @@ def follow(seeds: Int64[np.ndarray, " n"], fail: Bool[np.ndarray, "rows columns"
             return None
         course = _fitted(on, columns)
     return course
+
+
+def _near(
+    mask: Bool[np.ndarray, "rows columns"], cells: Int64[np.ndarray, " n"], margin: int
+) -> Int64[np.ndarray, " m"]:
+    """Cells of the mask in the box around some cells, so many rows and columns wider."""
+    columns = mask.shape[1]
+    row, column = np.divmod(cells, columns)
+    top, left = max(int(row.min()) - margin, 0), max(int(column.min()) - margin, 0)
+    part = mask[top : int(row.max()) + margin + 1, left : int(column.max()) + margin + 1]
+    down, right = part.nonzero()
+    return np.asarray((down + top) * columns + right + left)
 
 
 def _fitted(cells: Int64[np.ndarray, " n"], columns: int) -> Course | None:
@@ -163,7 +177,7 @@ def measured(
     from scipy.special import bdtrc
 
     rows, columns = fail.shape
-    cells = np.flatnonzero(die)
+    cells = _near(die, course.cells, ASIDE)
     u, off = _along(course, cells, columns)
     off = np.abs(off)
     within = (u >= course.start_u - 0.5) & (u <= course.stop_u + 0.5) & (off <= FARTHEST)

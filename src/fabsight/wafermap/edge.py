@@ -60,7 +60,8 @@ def edge_ring(grid: UInt8[np.ndarray, "rows columns"], place: Frame, background:
     known = weight > 0.5
     rate = np.where(known, raised / np.where(known, weight, 1.0), 0.0)
     spread = np.sqrt(background * (1 - background) / np.maximum(weight, 0.5))
-    rise = max(LEAST_RISE, HEIGHT * (float(np.quantile(rate, HIGH)) - background))
+    high = float(np.sort(rate)[int(HIGH * EDGE_STEPS)])
+    rise = max(LEAST_RISE, HEIGHT * (high - background))
     covered = known & (rate > background + np.maximum(rise, SURE * spread))
     found = runs(_bridged(covered))
     arc = Arc()

@@ -122,6 +122,7 @@ def measure(grid: UInt8[np.ndarray, "rows columns"]) -> Facts:
     (25, False, ())
     """
     _checked(grid)
+    grid = np.ascontiguousarray(grid)
     place, values = frame(*grid.shape), grid.ravel()
     die, fail = grid > 0, grid == FAIL
     around = near(die.view(np.uint8), fail.view(np.uint8))

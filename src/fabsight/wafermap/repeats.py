@@ -176,6 +176,14 @@ def _stripes(
     return Stripes(int(period[best]), int(phase[best]), rate - rest, p_value, evidence)
 
 
+@lru_cache(maxsize=512)
+def _places(length: int) -> tuple[Int64[np.ndarray, " p"], Int64[np.ndarray, "p length"]]:
+    """The periods, and which row of a fold each row of the grid is at in each of them."""
+    periods = np.arange(2, LONGEST_STRIPE + 1)
+    first = (periods - 2) * (periods + 1) // 2  # 2 + 3 + ... phases come before
+    return periods, first[:, None] + np.arange(length) % periods[:, None]
+
+
 def _dispersion(
     fails: Float32[np.ndarray, " n"],
     expected: Float32[np.ndarray, " n"],
@@ -184,10 +192,8 @@ def _dispersion(
 ) -> Float32[np.ndarray, " phases"]:
     """How much more rows scatter about the mean of their phase than chance has it, 1 at least."""
     ratio = np.maximum(hits, 0.5) / np.maximum(chance, 0.5)
-    row = np.arange(len(fails))
-    periods = np.arange(2, LONGEST_STRIPE + 1)
-    first = (periods - 2) * (periods + 1) // 2  # 2 + 3 + ... phases come before
-    fitted = np.maximum(expected * ratio[first[:, None] + row % periods[:, None]], 0.25)
+    periods, phase = _places(len(fails))
+    fitted = np.maximum(expected * ratio[phase], 0.25)
     free = np.maximum(len(fails) - periods, 1)
     spread = ((fails - fitted) ** 2 / fitted).sum(1) / free
     return np.asarray(np.repeat(np.maximum(spread, 1.0), periods), np.float32)
