@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-BAND = 0.75  # dies to both sides of the curve that count as on it
+BAND = 0.75  # dies to both sides of the curve where fails belong to the chain
+BANDS = (0.55, 1.05)  # where it is counted: one row of dies wide in any direction, two to three
 FAR, FARTHEST = 1.6, 3.3  # dies from the curve: beside it
 LOOK_ON = 5.0  # dies beyond the ends where the chain may go on
 MOST_GAP = 3.2  # dies between two fails of one chain
@@ -65,7 +66,7 @@ class Line:
         bend_deg: How much its direction turns from end to end.
         width_dies: How many dies wide.
         dies: Failing dies that it consists of.
-        density: Fail rate along it.
+        density: Fail rate along it, in the one of two bands where it is the surest.
         beside: Fail rate beside it, two and three dies away on both sides.
         p_value: Chance of so many fails along a line anywhere on the map, given the rate beside it
             or the background, whichever is higher; bounds by the number of lines there could be.
@@ -183,13 +184,18 @@ def measured(
     within = (u >= course.start_u - 0.5) & (u <= course.stop_u + 0.5) & (off <= FARTHEST)
     cells, off = cells[within], off[within]
     failing = fail.ravel()[cells]
-    on, beside = off <= BAND, off >= FAR
-    along_dies, along_fails = int(on.sum()), int(failing[on].sum())
+    beside = off >= FAR
     beside_dies, beside_fails = int(beside.sum()), int(failing[beside].sum())
     rate = (beside_fails + background) / (beside_dies + 1)
     length = _length(course)
-    chance = float(bdtrc(along_fails - 1.0, along_dies, max(rate, background, 1e-4)))
-    p_value = float(min(max(chance, 1e-300) * trials, 1.0))
+    tried = []
+    for band in BANDS:
+        on = off <= band
+        dies, fails = int(on.sum()), int(failing[on].sum())
+        chance = float(bdtrc(fails - 1.0, dies, max(rate, background, 1e-4)))
+        tried.append((max(chance, 1e-300), fails / max(dies, 1)))
+    chance, density = min(tried)
+    p_value = min(chance * trials * len(BANDS), 1.0)
     inner = off < FAR
     extra = int(failing[inner].sum()) - rate * int(inner.sum())
     ends = sorted((course.place(course.start_u), course.place(course.stop_u)))
@@ -205,7 +211,7 @@ def measured(
         bend_deg=abs(course.turn(course.stop_u) - course.turn(course.start_u)),
         width_dies=float(max(extra / length, 1.0)),
         dies=len(course.cells),
-        density=along_fails / max(along_dies, 1),
+        density=density,
         beside=beside_fails / max(beside_dies, 1),
         p_value=p_value,
         score=min(-math.log10(p_value), LARGEST_SCORE) + 0.0,
