@@ -40,6 +40,8 @@ QUESTIONS = (
     ("line score", "line_1_score", ("Scratch",), ("Loc",), 1),
     ("line score", "line_1_score", ("Scratch",), ("None",), 1),
     ("line score", "line_1_score", ("Scratch",), ("Loc", "None"), 1),
+    ("line thinness", "line_1_thinness", ("Scratch",), ("Loc",), 1),
+    ("line thinness", "line_1_thinness", ("Scratch",), ("Loc", "None"), 1),
     ("centre zone enriched", "zone_0_enriched", ("Center",), ("Donut",), 1),
     ("centre zone enriched", "zone_0_enriched", ("Center",), ("Edge-Loc", "Loc", "None"), 1),
     ("peak radius", "peak_radius", ("Donut",), ("Center",), 1),

@@ -87,6 +87,11 @@ class Line:
     p_value: float
     score: float
 
+    @property
+    def thinness(self) -> float:
+        """Length over width times contrast, in dies: what tells a scratch from a long blob."""
+        return self.length_dies / max(self.width_dies, 1.0) * (self.density - self.beside)
+
 
 def follow(seeds: Int64[np.ndarray, " n"], fail: Bool[np.ndarray, "rows columns"]) -> Course | None:
     """The course through a group of cells, with the fails that go on beyond its ends.

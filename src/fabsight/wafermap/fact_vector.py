@@ -33,7 +33,7 @@ GROUP_NAMES = (
     *("arc", "major", "minor", "major_dies", "minor_dies", "elongation", "solidity", "hole"),
     *("edge", "density"),
 )
-LINE_NAMES = ("score", "length", "bend", "width", "contrast", "beside", "of_core")
+LINE_NAMES = ("score", "thinness", "length", "bend", "width", "contrast", "beside", "of_core")
 AROUND_NAMES = (
     *(f"sorted_{k}" for k in ORDERED),
     *("wave_1", "wave_2", "wave_3", "std", "surest"),
@@ -205,6 +205,7 @@ def _lines(facts: Facts) -> Numbers:
         line = parts[k]
         one = {
             "score": line.score,
+            "thinness": line.thinness,
             "length": line.length_dies,
             "bend": line.bend_deg,
             "width": line.width_dies,
