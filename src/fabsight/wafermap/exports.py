@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -47,7 +47,18 @@ def rewritten(to: str, source: Path, out: Path, settings: WaferSettings) -> tupl
     return transcode(source, to, out, settings)
 
 
-TRANSCODES = {to: partial(rewritten, to) for to in WRITERS}
+def instruction(source: Path, out: Path, settings: WaferSettings) -> tuple[str, ...]:
+    """Write questions, answers and rubrics about labelled maps as a dataset folder."""
+    from fabsight.wafermap.instruction import write_dataset
+
+    return write_dataset(source, out, settings)
+
+
+Transcoder: TypeAlias = Callable[[Path, Path, WaferSettings], tuple[str, ...]]
+TRANSCODES: Mapping[str, Transcoder] = {
+    **{to: partial(rewritten, to) for to in WRITERS},
+    "dataset": instruction,
+}
 
 
 def claims_table(question: WaferQuestion, said: Answer) -> list[dict[str, Any]]:

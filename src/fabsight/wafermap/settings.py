@@ -24,6 +24,8 @@ class WaferSettings:
         reticle: Dies of one exposure across and down; 0,0 finds it out.
         index: Folder of an index of maps (`fabsight index`) in which similar wafers are counted.
         alike: From this similarity on, 0 to 1, two maps count as similar.
+        per_class: Maps of each class that `convert --to dataset` takes, as unlike as they come.
+        per_map: Questions it asks about each.
         context_table: CSV of process context: a row a wafer, columns such as lot, wafer, tool,
             chamber, slot, time.
         about: What the file said of the wafer.
@@ -38,5 +40,7 @@ class WaferSettings:
     reticle: tuple[int, int] = (0, 0)
     index: Path | None = None
     alike: Annotated[float, Range(0, 1)] = 0.8
+    per_class: Annotated[int, Range(1, 1_000_000)] = 200
+    per_map: Annotated[int, Range(1, 10)] = 4
     context_table: Path | None = None
     about: About = field(default_factory=About)
