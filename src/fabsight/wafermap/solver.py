@@ -22,7 +22,8 @@ def answer(question: Question[WaferSettings], known: Seen) -> Answer:
     asked = route(question.text)
     found = compose(asked, known.description)
     if "pattern" in asked.slots and not known.description.choices["pattern"].true:
-        return replace(found, claims=(*probabilities(known), *found.claims))
+        others = tuple(claim for claim in found.claims if claim.slot in asked.slots)
+        return replace(found, claims=(*probabilities(known), *others))
     claims = tuple(
         replace(claim, hedged=True)
         if claim.slot == "pattern" and claim.holds and _unsure(str(claim.value), known)
