@@ -180,8 +180,6 @@ def measured(
     trials: float,
 ) -> Line:
     """What is to be said of a course; `trials` is how many there could have been."""
-    from scipy.special import bdtrc
-
     rows, columns = fail.shape
     cells = _near(die, course.cells, ASIDE)
     u, off = _along(course, cells, columns)
@@ -193,13 +191,7 @@ def measured(
     beside_dies, beside_fails = int(beside.sum()), int(failing[beside].sum())
     rate = (beside_fails + background) / (beside_dies + 1)
     length = _length(course)
-    tried = []
-    for band in BANDS:
-        on = off <= band
-        dies, fails = int(on.sum()), int(failing[on].sum())
-        chance = float(bdtrc(fails - 1.0, dies, max(rate, background, 1e-4)))
-        tried.append((max(chance, 1e-300), fails / max(dies, 1)))
-    chance, density = min(tried)
+    chance, density = _surest_band(off, failing, max(rate, background, 1e-4))
     p_value = min(chance * trials * len(BANDS), 1.0)
     inner = off < FAR
     extra = int(failing[inner].sum()) - rate * int(inner.sum())
@@ -221,6 +213,21 @@ def measured(
         p_value=p_value,
         score=min(-math.log10(p_value), LARGEST_SCORE) + 0.0,
     )
+
+
+def _surest_band(
+    off: Float64[np.ndarray, " n"], failing: Bool[np.ndarray, " n"], rate: float
+) -> tuple[float, float]:
+    """Chance of so many fails in the band where that is least, 1e-300 at least, and their rate."""
+    from scipy.special import bdtrc
+
+    tried = []
+    for band in BANDS:
+        on = off <= band
+        dies, fails = int(on.sum()), int(failing[on].sum())
+        chance = max(float(bdtrc(fails - 1.0, dies, rate)), 1e-300)
+        tried.append((chance, fails / max(dies, 1)))
+    return min(tried)
 
 
 def _length(course: Course) -> float:
