@@ -326,7 +326,7 @@ def test_results_of_tables_come_in_many_words(tmp_path, head, cells, grid):
         ("x,y,pass\n1,2,maybe\n", "a.map:2: pass should say pass or fail, got 'maybe'"),
         ("x,y,bin\n", "a.map:1: the table has a header and no rows"),
         ("x,y,bin\n,,1\n", "no die has coordinates"),
-        ('x,y,bin\n1,"2,1\n', "a.map:2: a row of 2 cells"),
+        ('x,y,bin\n1,2,"1\n', "a.map: line 2: unexpected end of data"),
         ("# y axis: north\nx,y,bin\n1,2,1\n", "the y axis should be up or down, got 'north'"),
         ("# notch: north\nx,y,bin\n1,2,1\n", "the notch should be down, left, up or right"),
     ],

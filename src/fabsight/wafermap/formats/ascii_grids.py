@@ -57,12 +57,12 @@ def looks_like(text: str) -> bool:
     if block is None:
         return False
     codes = {code for row in block.rows for code in row}
-    corners = {row[k] for row in (block.rows[0], block.rows[-1]) for k in (0, -1)}
-    empty = NOTHING if codes & NOTHING else {"0", "-1"}
-    # One corner without a die, or states alone: else any text of short words would do.
-    return bool(corners & empty or (codes <= {"0", "1", "2"} and len(codes) > 1)) and any(
-        code not in empty for code in codes
-    )
+    corners = [row[k] for row in (block.rows[0], block.rows[-1]) for k in (0, -1)]
+    if codes <= {"0", "1", "2"}:
+        return len(codes) > 1
+    # Any text of short words or columns of numbers would do, but for its corners without a die.
+    empty, least = (NOTHING, 1) if codes & NOTHING else ({"0", "-1"}, 3)
+    return sum(code in empty for code in corners) >= least and not codes <= empty
 
 
 def read(path: Path, settings: WaferSettings) -> Iterator[Wafer]:

@@ -1,37 +1,29 @@
 """What kind of file a file is, by its content and never by its name."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from fabsight.wafermap.formats import ascii_grids, bundles
 from fabsight.wafermap.formats.contents import HEAD_BYTES, decoded, head_of
-from fabsight.wafermap.formats.table_headers import find_header
+from fabsight.wafermap.formats.table_headers import find_header, has_dies
 
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*", b"GIF8")
 _ZIP = b"PK\x03\x04"
 _MAX_GRID_HEAD = 16_000  # characters that are looked at as a drawn map
 
 
-@dataclass(frozen=True)
-class _Sign:
-    """What a text of one format has near its beginning."""
-
-    name: str
-    pattern: re.Pattern[str]
+def _sign(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE | re.MULTILINE)
 
 
-def _sign(name: str, pattern: str) -> _Sign:
-    return _Sign(name, re.compile(pattern, re.IGNORECASE | re.MULTILINE))
-
-
+# Name of the format, how its text begins, and what is near its beginning.
 _SIGNS = (
-    _sign("klarf18", r'\A\s*Record\s+FileRecord\s+"?[\d.]*"?\s*\{'),
-    _sign("klarf12", r"\A\s*FileVersion\s+\d+\s+\d+\s*;"),
-    _sign("klarf12", r"^\s*DefectRecordSpec\s+\d+\s+\w+"),
-    _sign("e142", r"<(\w+:)?MapData\b|<(\w+:)?SubstrateMaps?\b"),
-    _sign("g85", r"<(\w+:)?Map\b[^<]*(FormatRevision|WaferId|SubstrateType)"),
-    _sign("sinf", r"^\s*(RowData|ROWCT|COLCT)\s*:"),
+    ("klarf18", _sign(r'\s*Record\s+FileRecord\s+"?[\d.]*"?\s*\{'), _sign("")),
+    ("klarf12", _sign(r"\s*FileVersion\s+\d+\s+\d+\s*;"), _sign("")),
+    ("klarf12", _sign(r"\s*[A-Z]+\b[^\n]*;"), _sign(r"^\s*DefectRecordSpec\s+\d+\s+\w+")),
+    ("e142", _sign(r"\s*<"), _sign(r"<(\w+:)?MapData\b|<(\w+:)?SubstrateMaps?\b")),
+    ("g85", _sign(r"\s*<"), _sign(r"<(\w+:)?Map\b[^<]*(FormatRevision|WaferId|SubstrateType)")),
+    ("sinf", _sign(r"\s*[A-Z][\w#]*\s*:"), _sign(r"^\s*(RowData|ROWCT|COLCT)\s*:")),
 )
 
 
@@ -58,12 +50,13 @@ def _kind_of_text(head: bytes) -> str:
     if not head or (b"\0" in head and not wide):
         return ""
     text = decoded(head).replace("\r\n", "\n").replace("\r", "\n")
-    for sign in _SIGNS:
-        if sign.pattern.search(text):
-            return sign.name
+    for name, beginning, sign in _SIGNS:
+        if beginning.match(text) and sign.search(text):
+            return name
     if text.lstrip()[:1] in ("<", "{"):
         return ""
-    if find_header(text):
+    header = find_header(text)
+    if header and has_dies(text, header):
         return "csv"
     if len(head) == HEAD_BYTES or len(text) > _MAX_GRID_HEAD:
         text = text[:_MAX_GRID_HEAD].rpartition("\n")[0]

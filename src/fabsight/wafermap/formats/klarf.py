@@ -107,30 +107,29 @@ _NOWHERE = -(2**31)  # stands for a missing die index until the grid is known
 def _known_dies(found: Inspection, places: Places, warned: list[str]) -> Places:
     """The dies of the grid: those the file lists and those with a defect, else deduced ones."""
     with_defect = np.unique(places, axis=0)
+    stated = f" (the summary states {found.stated})" if found.stated else ""
     listed = np.unique(found.dies, axis=0)
     listed = listed[~np.isin(_key(listed), _key(found.removed))]
-    if len(listed):
-        extra = with_defect[~np.isin(_key(with_defect), _key(listed))]
-        if len(extra):
-            warned.append(
-                f"{len(extra)} dies with defects are not in the SampleTestPlan; they were added"
-            )
-        return np.concatenate([listed, extra])
-    deduced = _deduced(found)
-    stated = f" (the summary states {found.stated})" if found.stated else ""
-    if len(deduced):
-        dies = np.unique(np.concatenate([deduced, with_defect]), axis=0)
+    named = len(listed) > 0
+    if not named:
+        listed = _deduced(found)
+    extra = with_defect[~np.isin(_key(with_defect), _key(listed))]
+    dies = np.concatenate([listed, extra])
+    if named and len(extra):
+        warned.append(
+            f"{len(extra)} dies with defects are not in the SampleTestPlan; they were added"
+        )
+    elif not named and len(listed):
         warned.append(
             f"no SampleTestPlan: {len(dies)} dies were deduced from die pitch, wafer size and "
             f"centre{stated}"
         )
-        return dies
-    if len(with_defect):
+    elif len(extra) and not named:
         warned.append(
-            f"no SampleTestPlan, and pitch, size or centre are unknown: the {len(with_defect)} "
-            f"dies with defects are the only ones known{stated}"
+            f"no SampleTestPlan, and pitch, size or centre are unknown: the {len(extra)} dies with "
+            f"defects are the only ones known{stated}"
         )
-    return with_defect
+    return dies
 
 
 def _deduced(found: Inspection) -> Places:

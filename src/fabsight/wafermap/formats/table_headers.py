@@ -37,6 +37,7 @@ FACTS = (*_NAMED, "notch", "xaxis", "yaxis", "pitchum", "diametermm")
 RESULTS = frozenset(("hbin", "sbin", "pass", "fail"))
 DELIMITERS = (",", ";", "\t", "|", " ")
 _SEARCHED_LINES = 60
+_COORDINATE = re.compile(r"[+-]?\d+(\.\d*)?|[A-Za-z/]{0,4}", re.ASCII)
 _MAX_HEADER = 20_000  # characters
 _FACT = re.compile(r'[#%"\s]*([A-Za-z][\w ./-]{0,30}?)"?\s*[:=,;\t]\s*(.*)')
 
@@ -76,6 +77,23 @@ def find_header(text: str) -> Header | None:
         if stated and (name := NAMES.get(_letters(stated[1]), "")):
             facts[name] = _unquoted(stated[2])
     return None
+
+
+def has_dies(text: str, header: Header) -> bool:
+    r"""Whether the first row under a header, if any, has coordinates; a line of prose has none.
+
+    >>> table = "x,y,bin\n1,2,1\n"
+    >>> has_dies(table, find_header(table)), has_dies("x,y,bin\nand so\n", find_header(table))
+    (True, False)
+    """
+    row = next((line for line in text.split("\n")[header.line :] if line.strip()), None)
+    if row is None:
+        return header.delimiter != " "
+    cells = cells_of(row, header.delimiter)
+    places = [k for name, k in header.columns.items() if name in ("x", "y", "row")]
+    if header.delimiter == " " and len(cells) != header.width:
+        return False
+    return all(k < len(cells) and _COORDINATE.fullmatch(cells[k].strip()) for k in places)
 
 
 def _first_lines(text: str) -> Iterator[str]:

@@ -123,10 +123,14 @@ def _cells(body: str, header: Header) -> Iterator[tuple[int, list[str]]]:
             if row := line.split():
                 yield number, row
         return
-    reader = csv.reader(io.StringIO(body, newline=""), delimiter=header.delimiter)
-    for row in reader:
-        if any(row):
-            yield header.line + reader.line_num, row
+    text = io.StringIO(body, newline="")
+    reader = csv.reader(text, delimiter=header.delimiter, strict=True)
+    try:
+        for row in reader:
+            if any(row):
+                yield header.line + reader.line_num, row
+    except csv.Error as error:
+        raise csv.Error(f"line {header.line + reader.line_num}: {error}") from error
 
 
 def _groups(rows: _Rows) -> Iterator[Int64[np.ndarray, " n"]]:
