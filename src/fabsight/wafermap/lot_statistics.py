@@ -143,6 +143,8 @@ def fisher_greater(
     """
     from scipy.stats import hypergeom
 
+    if not total:  # scipy: nan
+        return np.ones(len(both))
     return np.asarray(np.minimum(hypergeom.sf(both - 1, total, affected, with_), 1.0), np.float64)
 
 

@@ -6,6 +6,9 @@ f / m. Over the wafers the number of its fails is then Poisson-binomial, whateve
 patterns and fail rates are. Nothing is fitted, so the p-value is exact while a neighbourhood's dies
 are alike. Therefore it is small, longer along the rim than across it, and of rim dies alone or of
 none: partly exposed dies fail everywhere.
+
+Where a pattern returns at one place on all wafers its border is no neighbourhood of like dies.
+Therefore a repeater also stands out from its eight direct neighbours, all but two.
 """
 
 from collections.abc import Sequence
@@ -13,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32, UInt8
+from jaxtyping import Bool, Float32, Float64, Int32, Int64, UInt8
 
 from fabsight.task import FabsightError
 from fabsight.wafermap.geometry import disk
@@ -29,6 +32,8 @@ RADIAL = 2.0  # a step towards the centre counts as two along the rim: fail rate
 REACH = 6  # dies: neighbours lie within a window of 13 x 13
 LEAST_FAILS = 3  # wafers: what failed twice is no repeater, however unlikely
 LEAST_LIFT = 2.0  # times the fails that its neighbourhood has
+BESIDE = 2  # direct neighbours that may repeat as well: a repeater of up to three dies
+LEAST_BESIDE = 1.5  # times the fails of the others
 RATE = 0.05  # false-discovery rate
 
 
@@ -120,6 +125,7 @@ def repeaters(
     q = benjamini_hochberg(p)[: len(asked)]
     # Failing with its whole neighbourhood is a pattern of the wafer, not of the die.
     stands = (q <= rate) & (seen.ravel()[asked] >= least_lift * expected)
+    stands &= (seen >= LEAST_BESIDE * _beside(seen)).ravel()[asked]
     kept = np.flatnonzero(stands)[np.argsort(p[: len(asked)][stands], kind="stable")]
     width = cube.shape[2]
     return tuple(_repeater(int(asked[k]), width, seen, of, (expected[k], p[k], q[k])) for k in kept)
@@ -183,6 +189,15 @@ def neighbours(rows: int, columns: int, dies: bytes) -> Int32[np.ndarray, "dies 
     found = found.reshape(rows * columns, -1)
     found.setflags(write=False)
     return found
+
+
+def _beside(seen: Int64[np.ndarray, "rows columns"]) -> Int64[np.ndarray, "rows columns"]:
+    """The third highest count among the eight places around each."""
+    rows, columns = seen.shape
+    framed = np.pad(seen, 1)
+    around = [framed[r : r + rows, c : c + columns] for r in range(3) for c in range(3)]
+    del around[4]
+    return np.asarray(np.sort(around, axis=0)[-1 - BESIDE])
 
 
 def _beside_none(there: Bool[np.ndarray, "rows columns"]) -> Bool[np.ndarray, "rows columns"]:
