@@ -4,8 +4,8 @@
 
 Gradient boosting (scikit-learn) on simple measures learns `--count` drawn maps of each class and is
 tried on up to as many real ones (WM-811K, development splits 0 to 3), three times; for comparison
-the same learns real maps of splits 0 to 2 and is tried on split 3. Also measures how long drawing takes, in
-processor time of one core.
+the same learns real maps of splits 0 to 2 and is tried on split 3. Also measures how long drawing
+takes, in processor time of one core.
 """
 
 import argparse
