@@ -224,6 +224,23 @@ class TableView:
     by: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class Together:
+    """What can be said of inputs that belong together, such as the wafers of a lot.
+
+    Attributes:
+        name: What they are: "lot A123".
+        findings: Sentences, most important first.
+        pictures: Caption -> uint8 RGB.
+        tables: Name -> rows, for CSV files.
+    """
+
+    name: str
+    findings: tuple[str, ...]
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
+    tables: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Lookup(Generic[C]):
     """How like cases are found again.
@@ -270,6 +287,8 @@ class Task(Generic[A, C]):
             for `evaluate`; None where there is no such kind of file.
         transcodes: Format name -> writer(source, out, settings) of an *input* file in another
             format, for `convert`; it returns what a person should know.
+        together: What can be said of the inputs of a run together, a group at a time; given are
+            questions and answers that could be read. None where each stands by itself.
         lookup: How like cases are found again, for `index`; None where they are not.
         vary: Labelled variants of an answer (defects, process variations), None without any; the
             question has the settings, and the pixel size where that is known.
@@ -303,6 +322,7 @@ class Task(Generic[A, C]):
     transcodes: Mapping[str, Callable[[Path, Path, C], tuple[str, ...]]] = field(
         default_factory=dict
     )
+    together: Callable[[Sequence[Question[C]], Sequence[A]], Iterator[Together]] | None = None
     lookup: Lookup[C] | None = None
     vary: Callable[[Question[C], A, Wish], Variants[C]] | None = None
     tables: Mapping[str, Callable[[Question[C], A], list[dict[str, Any]]]] = field(

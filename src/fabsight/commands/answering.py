@@ -12,6 +12,7 @@ from fabsight.batch import Steps, rows, run
 from fabsight.commands.artifacts import answer_item, items, pool_tables
 from fabsight.commands.console import OK, SOME_FAILED, Console, complain, one_line
 from fabsight.commands.tasks import read_settings, task_for
+from fabsight.commands.together import write_together
 from fabsight.inputs import Inputs, find_inputs, read_golden
 from fabsight.prediction import Job, failed_item, to_json
 from fabsight.prediction import predict as predict_all
@@ -73,6 +74,8 @@ def predict_into(job: Job, found: Sequence[Path], out: Path, workers: int, conso
     result = run(items(found), steps, out, settings=said, workers=workers, progress=quiet)
     answered = list(rows(out))
     pool_tables(out, answered, job.task)
+    for finding in write_together(job, found, out, answered):
+        console.say(finding)
     page = report(out)
     if result.resumed:
         console.say(f"{result.resumed} of {result.done} inputs were done before")

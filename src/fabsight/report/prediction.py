@@ -29,6 +29,7 @@ from fabsight.report.guide import GENERAL, guide, made_with
 from fabsight.report.markup import element, escape, is_number, link, page, section, tiles
 from fabsight.report.measurements import measurements
 from fabsight.report.tables import columns_of
+from fabsight.report.together import together
 from fabsight.task import TableView, Task
 
 TABLES = "tables"
@@ -63,6 +64,7 @@ def prediction_page(place: Place, runs: Mapping[Path, Run], tasks: Tasks, footer
         ("To look at", to_look_at(entries)),
     ]
     for part in parts:
+        sections += together(place, part.folder)
         sections += _sections(place, part, len(entries), len(parts) > 1)
     guides = {p.name: p.task.guide for p in parts if p.task is not None}
     made = [line for part in parts if (line := _made(part))]

@@ -14,6 +14,7 @@ from fabsight.wafermap.exports import EXPORTS, TRANSCODES, claims_table, dies_ta
 from fabsight.wafermap.formats import recognises
 from fabsight.wafermap.guide import GUIDE, VIEWS
 from fabsight.wafermap.lookup import LOOKUP
+from fabsight.wafermap.lot_summary import lots
 from fabsight.wafermap.overlay import draw, show
 from fabsight.wafermap.phrases import write
 from fabsight.wafermap.questions import route
@@ -62,6 +63,7 @@ TASK: Task[Answer, WaferSettings] = Task(
     show=show,
     labelled=labelled,
     transcodes=TRANSCODES,
+    together=lots,
     lookup=LOOKUP,
     tables={"wafer": wafer_table, "claims": claims_table, "dies": dies_table},
     views=VIEWS,
