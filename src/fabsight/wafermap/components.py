@@ -9,6 +9,7 @@ from fabsight.wafermap.arcs import Arc, smallest
 from fabsight.wafermap.frame import Frame
 
 MOST = 8  # components that are measured
+MOST_TOUCHING = 2
 LEAST_DIES = 3  # smaller groups are counted, not measured
 HELD = 0.95  # share of a component that its arc holds
 
@@ -80,7 +81,30 @@ def components(
 
     Dies belong together that touch at a side or corner, or that one missing die parts.
     """
-    label = _labels(core)
+    return _measured(_labels(core), die, fail, place, MOST)
+
+
+def touching(
+    die: Bool[np.ndarray, "rows columns"], fail: Bool[np.ndarray, "rows columns"], place: Frame
+) -> tuple[tuple[Component, ...], int]:
+    """The MOST_TOUCHING largest groups of all fails, noise and all, that touch; how many there are.
+
+    Shares "of the core" are those of all fails here.
+    """
+    import cv2
+
+    _, label = cv2.connectedComponents(fail.view(np.uint8), connectivity=8)
+    return _measured(np.asarray(label, np.int32), die, fail, place, MOST_TOUCHING)
+
+
+def _measured(
+    label: Int32[np.ndarray, "rows columns"],
+    die: Bool[np.ndarray, "rows columns"],
+    fail: Bool[np.ndarray, "rows columns"],
+    place: Frame,
+    most: int,
+) -> tuple[tuple[Component, ...], int]:
+    """Groups of labelled dies, the largest first, and how many of LEAST_DIES there are."""
     inside = np.flatnonzero(label)
     if not len(inside):
         return (), 0
@@ -92,7 +116,7 @@ def components(
     inside, stops = inside[order], np.cumsum(sizes)
     fails = int(np.count_nonzero(fail))
     found = []
-    for k in groups[:MOST].tolist():
+    for k in groups[:most].tolist():
         cells = inside[stops[k] - sizes[k] : stops[k]]
         found.append(_component(cells, len(inside), fails, die, fail, place))
     return tuple(found), len(groups)

@@ -33,6 +33,10 @@ GROUP_NAMES = (
     *("arc", "major", "minor", "major_dies", "minor_dies", "elongation", "solidity", "hole"),
     *("edge", "density"),
 )
+TOUCHING_NAMES = (
+    *("share", "radius", "radius_min", "radius_max", "arc"),
+    *("major", "minor", "minor_dies", "solidity"),
+)
 LINE_NAMES = ("score", "thinness", "length", "bend", "width", "contrast", "beside", "of_core")
 AROUND_NAMES = (
     *(f"sorted_{k}" for k in ORDERED),
@@ -46,6 +50,8 @@ VECTOR_NAMES: tuple[str, ...] = (
     *("fail_joins", "joins_of_fails", "join_z", "moran", "moran_z"),
     *("background", "core", "core_share", "core_arc", "groups"),
     *(f"group_{k}_{name}" for k in range(1, DESCRIBED + 1) for name in GROUP_NAMES),
+    "touching_groups",
+    *(f"touching_{k}_{name}" for k in range(1, DESCRIBED + 1) for name in TOUCHING_NAMES),
     *("other_groups", "longest_group_dies", "most_elongation"),
     *(f"radial_{k}" for k in range(1, RADIAL_BINS, 2)),
     *("peak_radius", "peak_rate", "peak_width", "centre_rate", "centre_p"),
@@ -140,6 +146,11 @@ def _groups(facts: Facts) -> Numbers:
     for k in range(DESCRIBED):
         one = _component(parts[k], max(facts.counts.dies, 1))
         found |= {f"group_{k + 1}_{name}": value for name, value in one.items()}
+    found["touching_groups"] = float(facts.touching_groups)
+    raw = [*facts.touching, *[NO_COMPONENT] * DESCRIBED]
+    for k in range(DESCRIBED):
+        one = _component(raw[k], max(facts.counts.dies, 1))
+        found |= {f"touching_{k + 1}_{name}": one[name] for name in TOUCHING_NAMES}
     shares = [part.dies for part in facts.components[DESCRIBED:]]
     found["other_groups"] = sum(shares) / max(facts.counts.dies, 1)
     found["longest_group_dies"] = max((p.shape.major_dies for p in parts), default=0.0)

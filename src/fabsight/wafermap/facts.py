@@ -15,7 +15,7 @@ from jaxtyping import Bool, Int64, UInt8
 from fabsight.task import FabsightError
 from fabsight.wafermap.arcs import Arc, smallest
 from fabsight.wafermap.background import Background, dense, first_rate
-from fabsight.wafermap.components import Component, components
+from fabsight.wafermap.components import Component, components, touching
 from fabsight.wafermap.courses import Line
 from fabsight.wafermap.edge import EdgeRing, edge_ring
 from fabsight.wafermap.frame import (
@@ -85,6 +85,8 @@ class Facts:
         background: The random background and the core, which stands out of it.
         components: Groups of the core, largest first, eight at most.
         groups: How many groups of three dies or more there are.
+        touching: The two largest groups of fails that touch, noise and all.
+        touching_groups: How many of these of three dies or more there are.
         arc: The smallest part of the clock that holds 90 % of the core.
         radial: Profile over the radius.
         edge: The ring of outermost dies.
@@ -102,6 +104,8 @@ class Facts:
     background: Background
     components: tuple[Component, ...]
     groups: int
+    touching: tuple[Component, ...]
+    touching_groups: int
     arc: Arc
     radial: Radial
     edge: EdgeRing
@@ -130,6 +134,7 @@ def measure(grid: UInt8[np.ndarray, "rows columns"]) -> Facts:
     zones, sectors, edge_sectors, quadrants = _regions(place, values, counts)
     background, found_lines = _background(die, fail, around, place, values)
     parts, groups = components(background.core, die, fail, place)
+    raw_parts, raw_groups = touching(die, fail, place)
     ring_dies, ring_fails = tally(place.ring, values, RADIAL_BINS)
     pitch = (2 / grid.shape[0] + 2 / grid.shape[1]) / 2
     return Facts(
@@ -142,6 +147,8 @@ def measure(grid: UInt8[np.ndarray, "rows columns"]) -> Facts:
         background=background,
         components=parts,
         groups=groups,
+        touching=raw_parts,
+        touching_groups=raw_groups,
         arc=smallest(place.clock_deg[np.flatnonzero(background.core)], HELD),
         radial=radial(ring_dies, ring_fails, background.rate, pitch),
         edge=edge_ring(grid, place, background.rate),
