@@ -111,7 +111,8 @@ def _measured(
     of = label.ravel()[inside]
     sizes = np.bincount(of)
     groups = np.flatnonzero(sizes >= LEAST_DIES)
-    groups = groups[np.lexsort((groups, -sizes[groups]))]
+    outward = np.bincount(of, place.radius[inside]).round(6)  # so that a turn changes no order
+    groups = groups[np.lexsort((groups, outward[groups], -sizes[groups]))]
     order = np.argsort(of, kind="stable")
     inside, stops = inside[order], np.cumsum(sizes)
     fails = int(np.count_nonzero(fail))
