@@ -36,6 +36,13 @@ def test_the_wafers_of_a_file_and_all_that_is_said_of_them(tmp_path):
     assert (second.about.slot, second.about.lot) == (4, "LOT A")
 
 
+def test_a_slot_is_its_own_wafers(tmp_path):
+    one, two = read(tmp_path, KLARF12.replace("Slot 4;\n", ""))
+    assert (one.about.slot, two.about.slot) == (3, 0)
+    early = KLARF12.replace("Slot 4;\n", "").replace('WaferID "02"', 'Slot 4;\nWaferID "02"')
+    assert [w.about.slot for w in read(tmp_path, early)] == [3, 4]
+
+
 @pytest.mark.parametrize("text", [ONE, KLARF18])
 def test_defects_are_where_they_are_on_the_wafer(tmp_path, text):
     (wafer,) = read(tmp_path, text)

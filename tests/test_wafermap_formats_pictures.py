@@ -188,12 +188,12 @@ def test_real_maps_drawn_and_read_back(shared_data, tmp_path):
     for k, wafer in enumerate(wafers):
         if k >= 3000:
             break
-        if k % 30:
+        if k % 60:
             continue
         grid = wafer.grid
         path = drawn(tmp_path, np.array([0, 127, 255])[enlarged(grid, 4, 4)[0]])
         known += recognises(path) > 0
         if grid.shape == (found := one(path)).grid.shape:
             right += bool((found.grid == grid).all())
-    assert right == 100
-    assert known >= 95
+    assert right == 50
+    assert known >= 47

@@ -151,6 +151,13 @@ def test_the_flat_of_sinf_is_counted_from_the_top(tmp_path, degrees, quarters):
     np.testing.assert_array_equal(wafer.grid, np.rot90(straight.grid, quarters))
 
 
+def test_many_dies_of_the_reference_code_are_a_bin(tmp_path):
+    text = SINF[: SINF.index("RowData")].replace("ROWCT:3", "ROWCT:5") + "RowData:01 FF FF 01\n" * 5
+    (wafer,) = read(tmp_path, text)
+    assert wafer.grid.tolist() == [[1, 2, 2, 1]] * 5
+    assert wafer.warnings == ("code FF is taken for a bin: reference dies would not be so many",)
+
+
 def test_sinf_of_three_figures_and_of_several_wafers(tmp_path):
     text = SINF.replace("__", "___").replace("@@", "@@@").replace("01 ", "000 ")
     text = text.replace("RowData:01", "RowData:000").replace("0C", "012").replace("FF", "000")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 
 from fabsight.task import FabsightError
 from fabsight.wafermap.formats.placing import (
@@ -86,8 +86,7 @@ def wafer_of(found: Inspection, settings: WaferSettings) -> Wafer:
             "of the wafer, so its dies cannot be known"
         )
     x, y = known.T
-    key, keys = (_key(places) for places in (place[counted], known))
-    wafer = arranged(Dies(x, y, np.isin(keys, key), up=True), found.about, found.where)
+    wafer = arranged(Dies(x, y, _among(known, place[counted]), up=True), found.about, found.where)
     corner = wafer.about.placement
     wafer = replace(
         wafer,
@@ -109,11 +108,11 @@ def _known_dies(found: Inspection, places: Places, warned: list[str]) -> Places:
     with_defect = np.unique(places, axis=0)
     stated = f" (the summary states {found.stated})" if found.stated else ""
     listed = np.unique(found.dies, axis=0)
-    listed = listed[~np.isin(_key(listed), _key(found.removed))]
+    listed = listed[~_among(listed, found.removed)]
     named = len(listed) > 0
     if not named:
         listed = _deduced(found)
-    extra = with_defect[~np.isin(_key(with_defect), _key(listed))]
+    extra = with_defect[~_among(with_defect, listed)]
     dies = np.concatenate([listed, extra])
     if named and len(extra):
         warned.append(
@@ -249,9 +248,16 @@ def _whole(table: Table, name: str, path: str, missing: int, count: int) -> Int6
     return np.where(known, values, missing).astype(np.int64)
 
 
-def _key(places: Places) -> Int64[np.ndarray, " n"]:
-    """One number a die."""
-    return np.asarray(places[:, 0] * 2**32 + places[:, 1], np.int64)
+def _among(places: Places, others: Places) -> Bool[np.ndarray, " n"]:
+    """Which places are among others.
+
+    By sorting: `np.isin` hashes, and keys of this form collide.
+    """
+    if not len(others):
+        return np.zeros(len(places), bool)
+    key, keys = (where[:, 0] * 2**32 + where[:, 1] for where in (places, others))
+    keys = np.sort(keys)
+    return np.asarray(keys[np.minimum(np.searchsorted(keys, key), len(keys) - 1)] == key)
 
 
 def side_of(word: str) -> Side | None:

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,10 @@ class Group:
     own: list[Statement] = field(default_factory=list)
     ended: bool = True
 
+    def before_defects(self) -> list[Statement]:
+        """Its statements up to the first DefectList: what follows may be said of the next wafer."""
+        return list(takewhile(lambda found: found.keyword != "defectlist", self.own))
+
 
 def read(path: Path, settings: WaferSettings) -> Iterator[Wafer]:
     """The wafers of a KLARF 1.x file, in its order, one at a time."""
@@ -76,6 +81,7 @@ def groups(text: str, path: Path) -> Iterator[Group]:
     """
     said: dict[str, Statement] = {}
     group: Group | None = None
+    last: Group | None = None
     for found in statements(text):
         if not found.closed and found.keyword != "endoffile" and not text[found.end :].strip():
             raise FabsightError(
@@ -88,8 +94,9 @@ def groups(text: str, path: Path) -> Iterator[Group]:
         if found.keyword == "fileversion":
             said = {}
         if found.keyword in ("waferid", "defectlist") and not group:
-            group = Group(found.line, dict(said))
-            said.pop("slot", None)  # a wafer's own, if it says none it has none
+            if last and said.get("slot") in last.before_defects():
+                said.pop("slot")  # another wafer's
+            group = last = Group(found.line, dict(said))
         if group:
             group.own.append(found)
         said[found.keyword] = found

@@ -27,7 +27,7 @@ def add_klarf_classes(
     Args:
         path: The file, of any version.
         classes: For each wafer in the file's order, a number for each defect in its order.
-        out: Where the file goes; `path` itself is allowed.
+        out: Where the file goes, unpacked; `path` itself is allowed.
         column: Which column is filled; one that the file does not have is added after the others,
             before the images.
 

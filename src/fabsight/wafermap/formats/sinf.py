@@ -21,6 +21,7 @@ from fabsight.wafermap.wafer import NO_DIE, About, Placement, Wafer
 
 _UM = {"mm": 1000.0, "mil": 25.4, "mils": 25.4, "um": 1.0, "micron": 1.0, "microns": 1.0}
 _OTHER = {"FD": "edge dies", "FE": "edge dies", "FF": "reference dies"}
+MOST_REFERENCES = 8  # dies; some writers use FF for what fails
 _LINE = re.compile(r"\s*([A-Za-z][\w#]*)\s*:(.*)")
 
 
@@ -97,7 +98,10 @@ def _wafer(found: _Map, settings: WaferSettings, path: Path) -> Wafer:
         placement=Placement(),
     )
     whole = drawn(wafer.grid, about, f"{path}:{found.line}", wafer.bins)
-    return notch_down(replace(whole, warnings=wafer.warnings), settings)
+    warned = wafer.warnings
+    if _too_many_references(found) and "FF" not in codes.other:
+        warned += ("code FF is taken for a bin: reference dies would not be so many",)
+    return notch_down(replace(whole, warnings=warned), settings)
 
 
 def _codes(found: _Map, passing: str) -> Codes:
@@ -111,7 +115,16 @@ def _codes(found: _Map, passing: str) -> Codes:
     passes = frozenset(code.upper() for code in re.split(r"[,\s]+", passing) if code)
     if width == 2:
         other |= {code: name for code, name in _OTHER.items() if code not in passes}
+        if _too_many_references(found):
+            other.pop("FF", None)
     return Codes(coding, nothing, other, passes or frozenset(("1".zfill(width),)))
+
+
+def _too_many_references(found: _Map) -> bool:
+    """Whether so many dies have the code FF that it is a bin and not the mark of reference dies."""
+    codes = Counter(code.upper() for row in found.rows for code in row)
+    dies = sum(count for code, count in codes.items() if set(code) != {"_"})
+    return codes["FF"] > max(MOST_REFERENCES, dies // 100)
 
 
 def _check_dies(stated: str, wafer: Wafer, found: _Map, where: str) -> None:
