@@ -16,7 +16,8 @@ from fabsight.task import FabsightError
 from fabsight.wafermap.lot_statistics import benjamini_hochberg
 from fabsight.wafermap.randomness import clustering
 from fabsight.wafermap.similarity import ANGLES, POLAR, RADII, Vectors, descriptor
-from fabsight.wafermap.wafer import FAIL, NO_DIE, Grid
+from fabsight.wafermap.stacking import Grids
+from fabsight.wafermap.wafer import FAIL, NO_DIE
 
 ALIKE = 0.5  # mean cosine within a group at least; docs/wafermap-lots.md has the distributions
 RATE = 0.01  # false-discovery rate of "this wafer has a pattern"
@@ -62,7 +63,7 @@ class Clusters:
 
 
 def clusters(
-    grids: Sequence[Grid],
+    grids: Grids,
     patterns: Sequence[tuple[str, ...]] | None = None,
     rotate: bool = False,
     alike: float = ALIKE,
@@ -98,7 +99,7 @@ def clusters(
     return Clusters(tuple(groups), none)
 
 
-def patterned(grids: Sequence[Grid]) -> list[bool]:
+def patterned(grids: Grids) -> list[bool]:
     """Which wafers have a pattern: fails that keep together, or a wafer that fails nearly all over.
 
     Of the wafers said to have one by keeping together at most 1 % are expected not to.
@@ -129,7 +130,7 @@ def shape_cosines(vectors: Vectors, rotate: bool = False) -> Float32[np.ndarray,
     return np.minimum(found, found.T)
 
 
-def _check(grids: Sequence[Grid], patterns: Sequence[tuple[str, ...]] | None) -> None:
+def _check(grids: Grids, patterns: Sequence[tuple[str, ...]] | None) -> None:
     if patterns is not None and len(patterns) != len(grids):
         raise FabsightError(
             f"group {len(grids)} wafers: pattern names are given for {len(patterns)}; give one "

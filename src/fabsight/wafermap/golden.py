@@ -6,15 +6,17 @@ dies on dies.
 """
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, UInt8
 
 from fabsight.task import FabsightError
 from fabsight.wafermap.geometry import ZONES, disk
 from fabsight.wafermap.lot_statistics import benjamini_hochberg, sign_test
 from fabsight.wafermap.wafer import FAIL, NO_DIE, Grid
 
+OtherGrid: TypeAlias = UInt8[np.ndarray, "other_rows other_columns"]
 REACH = 3  # dies by which grids may be offset
 LEAST_COMMON = 0.8  # of the dies of the larger map
 
@@ -70,7 +72,7 @@ class GoldenComparison:
     zones: tuple[ZoneChange, ...]
 
 
-def against_golden(grid: Grid, golden: Grid) -> GoldenComparison:
+def against_golden(grid: Grid, golden: OtherGrid) -> GoldenComparison:
     """What differs between a map and a golden one of the same product.
 
     Raises FabsightError where at no offset of up to three dies enough of them lie on each other.
@@ -105,7 +107,7 @@ def against_golden(grid: Grid, golden: Grid) -> GoldenComparison:
     )
 
 
-def _offset(grid: Grid, golden: Grid) -> tuple[int, int]:
+def _offset(grid: Grid, golden: OtherGrid) -> tuple[int, int]:
     """Rows and columns to move the golden map: most dies on dies, then most fails on fails."""
     if not (grid != NO_DIE).any() or not (golden != NO_DIE).any():
         raise FabsightError("compare with a golden map: one of the maps has no dies; give another")
@@ -127,7 +129,7 @@ def _offset(grid: Grid, golden: Grid) -> tuple[int, int]:
     return best[3], best[4]
 
 
-def _moved(golden: Grid, offset: tuple[int, int], shape: tuple[int, ...]) -> Grid:
+def _moved(golden: OtherGrid, offset: tuple[int, int], shape: tuple[int, ...]) -> Grid:
     """The golden map moved down and right, on a grid of another shape."""
     found = np.zeros(shape, np.uint8)
     down, right = offset

@@ -16,7 +16,7 @@ from fabsight.wafermap.commonality import Commonality, commonality
 from fabsight.wafermap.golden import GoldenComparison, against_golden
 from fabsight.wafermap.process_context import Context, Passed, matched
 from fabsight.wafermap.reticle import Reticle, reticle
-from fabsight.wafermap.stacking import Repeater, Stack, repeaters, stack
+from fabsight.wafermap.stacking import Grids, Repeater, Stack, repeaters, stack
 from fabsight.wafermap.trends import Trend, ordered, trend
 from fabsight.wafermap.wafer import FAIL, NO_DIE, Grid, Wafer
 
@@ -214,7 +214,7 @@ def _lines(
     )
 
 
-def _stacks(grids: Sequence[Grid], field: tuple[int, int]) -> tuple[GridGroup, ...]:
+def _stacks(grids: Grids, field: tuple[int, int]) -> tuple[GridGroup, ...]:
     sizes: dict[tuple[int, int], list[int]] = {}
     for k, grid in enumerate(grids):
         sizes.setdefault((grid.shape[0], grid.shape[1]), []).append(k)

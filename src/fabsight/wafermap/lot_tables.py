@@ -69,7 +69,7 @@ def tables(report: LotReport) -> dict[str, list[dict[str, Any]]]:
             for found in of.reticle.repeats
         ],
         "trends": [
-            {"series": name, "rate": found.rate, "dispersion": found.dispersion}
+            {"series": name, "rate": as_data(found.rate), "dispersion": found.dispersion}
             | (_flat(found.drift) if found.drift else {"tau": None, "p": None, "slope": None})
             for name, found in report.trends.items()
         ],

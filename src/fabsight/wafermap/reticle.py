@@ -15,8 +15,8 @@ from jaxtyping import Bool, Float64, Int64
 
 from fabsight.task import FabsightError
 from fabsight.wafermap.lot_statistics import benjamini_hochberg, grouped_log_tail
-from fabsight.wafermap.stacking import cube_of
-from fabsight.wafermap.wafer import FAIL, NO_DIE, Grid
+from fabsight.wafermap.stacking import Grids, cube_of
+from fabsight.wafermap.wafer import FAIL, NO_DIE
 
 MOST_DIES = 8  # across or down a field that is found out
 LEAST_LIFT = 1.5
@@ -68,7 +68,7 @@ class Reticle:
 
 
 def reticle(
-    grids: Sequence[Grid], field: tuple[int, int] = (0, 0), origin: tuple[int, int] = (0, 0)
+    grids: Grids, field: tuple[int, int] = (0, 0), origin: tuple[int, int] = (0, 0)
 ) -> Reticle:
     """What repeats in the exposure field; its size (across, down) is found out where it is 0, 0.
 

@@ -14,6 +14,7 @@ Therefore a repeater also stands out from its eight direct neighbours, all but t
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, Int64, UInt8
@@ -25,15 +26,16 @@ from fabsight.wafermap.lot_statistics import (
     poisson_binomial_tails,
     wilson,
 )
-from fabsight.wafermap.wafer import FAIL, NO_DIE, Grid
+from fabsight.wafermap.wafer import FAIL, NO_DIE
 
+Grids: TypeAlias = Sequence[UInt8[np.ndarray, "_ _"]]  # whatever their sizes
 NEIGHBOURS = 24  # besides the die itself
 RADIAL = 2.0  # a step towards the centre counts as two along the rim: fail rates change radially
 REACH = 6  # dies: neighbours lie within a window of 13 x 13
 LEAST_FAILS = 3  # wafers: what failed twice is no repeater, however unlikely
 LEAST_LIFT = 2.0  # times the fails that its neighbourhood has
 BESIDE = 2  # direct neighbours that may repeat as well: a repeater of up to three dies
-LEAST_BESIDE = 1.5  # times the fails of the others
+LEAST_BESIDE = 2.0  # times the fails of the others
 RATE = 0.05  # false-discovery rate
 
 
@@ -84,7 +86,7 @@ class Repeater:
     q: float
 
 
-def stack(grids: Sequence[Grid]) -> Stack:
+def stack(grids: Grids) -> Stack:
     """The wafers laid over each other; raises FabsightError unless all have one grid.
 
     >>> stack([np.array([[1, 2]], np.uint8), np.array([[2, 2]], np.uint8)]).frequency.tolist()
@@ -99,7 +101,7 @@ def stack(grids: Sequence[Grid]) -> Stack:
 
 
 def repeaters(
-    grids: Sequence[Grid], rate: float = RATE, least_lift: float = LEAST_LIFT
+    grids: Grids, rate: float = RATE, least_lift: float = LEAST_LIFT
 ) -> tuple[Repeater, ...]:
     """Dies that fail more often than their neighbourhood expects, the surest first.
 
@@ -208,7 +210,7 @@ def _beside_none(there: Bool[np.ndarray, "rows columns"]) -> Bool[np.ndarray, "r
     return np.asarray(~np.logical_and.reduce(beside), np.bool_)
 
 
-def cube_of(grids: Sequence[Grid]) -> UInt8[np.ndarray, "wafers rows columns"]:
+def cube_of(grids: Grids) -> UInt8[np.ndarray, "wafers rows columns"]:
     """The grids as one array; raises FabsightError unless all are of one size.
 
     >>> cube_of([np.ones((2, 3), np.uint8)]).shape
