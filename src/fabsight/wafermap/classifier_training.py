@@ -1,4 +1,4 @@
-"""Training of the classifier on labelled maps: WM-811K (one class each), MixedWM38 (several).
+"""Training of the classifier: WM-811K (one class each), MixedWM38 (several), drawn maps (both).
 
     python -m fabsight.wafermap.classifier_training --data DIR --view straight --out RUN
 
@@ -20,12 +20,14 @@ from jaxtyping import Float32, Int64, UInt8
 from fabsight.methods.supervised import Recipe, fit
 from fabsight.wafermap.claims import PATTERNS
 from fabsight.wafermap.classifier_network import VIEWS, View, export, network
+from fabsight.wafermap.generator import draw_wafer
 from fabsight.wafermap.planes import ANGLES, planes, unrolled
 
 SINGLES, MIXED = "wm811k_trainval.npz", "mixedwm38_trainval.npz"
 TRAINING_PARTS = (0, 1, 2, 3)
 BLOCK, TUNING_EVERY = 200, 10
-BATCH, OF_MIXED, OF_MADE = 128, 24, 16  # samples of a batch from MixedWM38 and from two maps
+BATCH, OF_MIXED, OF_MADE = 128, 20, 12  # samples of a batch from MixedWM38 and from two maps
+OF_DRAWN = 28  # samples of a batch that the generator drew
 EVENNESS = 0.5  # classes are drawn in proportion to their count to this power
 SMOOTHING = 0.04
 NOT_MIXED = ("near-full", "random", "none")
@@ -39,7 +41,7 @@ class Maps:
     Attributes:
         planes: uint8 (n, 3, 48, 48); see `planes.planes`.
         label: Index into PATTERNS; -1 where the patterns are not exclusive.
-        members: 1 where a pattern of MEMBERS is present.
+        members: 1 where a pattern of MEMBERS is present, 0.5 where it may be.
         size: Rows * 1000 + columns of the grid.
         row: Place in the published order, whose neighbours are of one lot; -1 unknown.
         part: Part of the data: 0 to 3 training, 4 validation.
@@ -89,6 +91,22 @@ def mixtures(path: Path) -> Maps:
     return Maps(found, nothing, members, np.full(count, 52052, np.int64), nothing, part)
 
 
+def drawn_maps(count: int, seed: int) -> Maps:
+    """Maps of the generator, of one pattern or several; a class only where no other fits."""
+    found, label = [], np.full(count, -1, np.int64)
+    members = np.zeros((count, len(MEMBERS)), np.float32)
+    for k in range(count):
+        one = draw_wafer(np.random.default_rng([seed, k]))
+        choice = one.description.choices["pattern"]
+        found.append(planes(one.wafer.grid))
+        if len(choice.true) == 1 and not choice.possible:
+            label[k] = PATTERNS.index(choice.true[0])
+        for names, value in ((choice.possible, 0.5), (choice.true, 1.0)):
+            members[k, [MEMBERS.index(name) for name in names if name in MEMBERS]] = value
+    size, row = np.full(count, -1, np.int64), np.full(count, -1, np.int64)
+    return Maps(np.stack(found), label, members, size, row, np.zeros(count, np.int64))
+
+
 def is_tuning(maps: Maps) -> np.ndarray:
     """Which maps are kept aside: every tenth block of rows, or every tenth map without rows."""
     order = np.where(maps.row >= 0, maps.row // BLOCK, np.arange(len(maps.row)))
@@ -103,13 +121,14 @@ class Stream:
     view: View
     singles: Maps
     mixed: Maps
+    drawn: Maps
     by_class: Sequence[np.ndarray]
     shares: np.ndarray
     pairs: Mapping[int, np.ndarray]
 
 
-def stream(seed: int, view: View, one: Maps, several: Maps) -> Stream:
-    """The endless stream of batches of these maps."""
+def stream(seed: int, view: View, one: Maps, several: Maps, made: Maps) -> Stream:
+    """The endless stream of batches of real maps of one pattern, of several, and of drawn ones."""
     by_class = [np.flatnonzero(one.label == k) for k in range(len(PATTERNS))]
     shares = np.array([len(found) ** EVENNESS for found in by_class])
     plain = [PATTERNS.index(name) for name in NOT_MIXED]
@@ -119,22 +138,22 @@ def stream(seed: int, view: View, one: Maps, several: Maps) -> Stream:
         for size in np.unique(one.size[usable])
         if (one.size[usable] == size).sum() >= 20
     }
-    return Stream(seed, view, one, several, by_class, shares / shares.sum(), pairs)
+    return Stream(seed, view, one, several, made, by_class, shares / shares.sum(), pairs)
 
 
 def batch(drawn: Stream, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Planes from 0 to 1, labels and members of batch `number`."""
     rng = np.random.default_rng([drawn.seed, number])
-    count = BATCH - OF_MIXED - OF_MADE
+    count = BATCH - OF_MIXED - OF_MADE - OF_DRAWN
     classes = rng.choice(len(PATTERNS), count, p=drawn.shares)
     chosen = np.array([rng.choice(drawn.by_class[k]) for k in classes])
     of_mixed = rng.integers(len(drawn.mixed.label), size=OF_MIXED)
     made, made_members = _made(drawn, rng)
-    found = np.concatenate([drawn.singles.planes[chosen], drawn.mixed.planes[of_mixed], made])
-    members = np.concatenate(
-        [drawn.singles.members[chosen], drawn.mixed.members[of_mixed], made_members]
-    )
-    label = np.concatenate([drawn.singles.label[chosen], np.full(OF_MIXED + OF_MADE, -1)])
+    of_drawn = rng.integers(len(drawn.drawn.label), size=OF_DRAWN)
+    parts = (drawn.singles.take(chosen), drawn.mixed.take(of_mixed), drawn.drawn.take(of_drawn))
+    found = np.concatenate([*(part.planes for part in parts), made])
+    members = np.concatenate([*(part.members for part in parts), made_members])
+    label = np.concatenate([*(part.label for part in parts), np.full(OF_MADE, -1)])
     turned = np.stack([_turned(one, drawn.view, rng) for one in found])
     return turned.astype(np.float32) / 255, label, members
 
@@ -208,6 +227,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=12000)
     parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--drawn", type=int, default=40000, help="maps that the generator draws")
+    parser.add_argument("--init", type=Path, help="state.pt of an earlier run to begin from")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(argv)
     torch.manual_seed(args.seed)
@@ -216,9 +237,12 @@ def main(argv: list[str] | None = None) -> None:
     kept = [
         maps.take(np.isin(maps.part, TRAINING_PARTS) & ~is_tuning(maps)) for maps in (one, several)
     ]
-    drawn = stream(args.seed, args.view, kept[0], kept[1])
+    drawn = stream(args.seed, args.view, kept[0], kept[1], drawn_maps(args.drawn, args.seed))
     recipe = Recipe(steps=args.steps, rate=args.rate, decay=5e-4, average=0.999)
-    net = network(args.view).to(memory_format=torch.channels_last)
+    net = network(args.view)
+    if args.init:
+        net.load_state_dict(torch.load(args.init, weights_only=True)["average"])
+    net = net.to(memory_format=torch.channels_last)
     trained = fit(net, partial(batches, drawn), loss, recipe, args.out)
     export(trained, args.view, args.out / f"wafermap_{args.view}.onnx")
 

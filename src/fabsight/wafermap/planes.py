@@ -24,6 +24,7 @@ def planes(grid: Grid) -> UInt8[np.ndarray, "3 48 48"]:
     of large grids and nothing invented in small ones. The last plane counts dies, not area: a line
     of single dies on a large wafer stays as visible as on a small one.
     """
+    grid = _cut(grid)
     rows, columns = grid.shape
     fails = grid == FAIL
     company = _with_company(fails)
@@ -34,6 +35,15 @@ def planes(grid: Grid) -> UInt8[np.ndarray, "3 48 48"]:
     cell = max(1.0, rows * columns / SIDE**2)  # dies in a cell, at least one
     found = np.stack([failing / np.maximum(dies, 1e-6), dies, np.minimum(together * cell, 1.0)])
     return np.asarray(np.rint(found.clip(0, 1) * FULL), np.uint8)
+
+
+def _cut(grid: Grid) -> Grid:
+    """The grid without empty borders, as readers give it; unchanged where there is no die."""
+    dies = grid != NO_DIE
+    down, right = np.flatnonzero(dies.any(1)), np.flatnonzero(dies.any(0))
+    if not len(down):
+        return grid
+    return grid[down[0] : down[-1] + 1, right[0] : right[-1] + 1]
 
 
 def unrolled(flat: UInt8[np.ndarray, "n 48 48"]) -> UInt8[np.ndarray, "n 24 96"]:
