@@ -154,6 +154,12 @@ def named(line: WaferLine) -> str:
     return line.wafer or (f"slot {line.slot}" if line.slot else line.source)
 
 
+def short(line: WaferLine) -> str:
+    """A wafer's name without its lot's."""
+    name = named(line)
+    return name.removeprefix(line.lot).lstrip("-_. ") or name if line.lot else name
+
+
 def _yield(grid: Grid) -> float:
     dies = int((grid != NO_DIE).sum())
     return 1 - int((grid == FAIL).sum()) / dies if dies else float("nan")

@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from fabsight.task import Picture
-from fabsight.wafermap.lot import GridGroup, LotReport, named
+from fabsight.wafermap.lot import GridGroup, LotReport, short
+from fabsight.wafermap.phrases import TYPES
 from fabsight.wafermap.rendering import PAPER, WRITING, painted, rendered, with_clock
 from fabsight.wafermap.wafer import Grid
 
@@ -47,7 +48,7 @@ def typical(report: LotReport, grids: Mapping[str, Grid]) -> Picture:
     tiles = []
     for number, group in enumerate(report.clusters.groups, 1):
         line = report.wafers[group.typical]
-        names = "/".join(name for name, _ in group.patterns[:2])
+        names = "/".join(TYPES.get(name, name) for name, _ in group.patterns[:2])
         tiles.append((rendered(grids[line.source], SMALL_PX), f"{number}: {group.count} x {names}"))
     return _sheet(tiles[: 4 * ACROSS])
 
@@ -68,7 +69,7 @@ def overview(report: LotReport) -> Picture:
         low = min((value for value in yields if value == value), default=0.0)
         axes.set_ylim(max(0.0, low - 0.15 * (100 - low) - 1), 100)
         axes.set_ylabel("yield, %")
-        names = [named(line)[-12:] for line in report.wafers]
+        names = [short(line)[-12:] for line in report.wafers]
         step = max(1, len(names) // 25)
         axes.set_xticks(range(0, len(names), step), names[::step], rotation=60, ha="right")
         axes.set_title("dashed: the fail rate changes; red: far below the others", fontsize=8)

@@ -1,10 +1,13 @@
 """A lot in sentences, pictures and tables: what `predict --out` says of its wafers together."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from fabsight.task import Question, Together
+from fabsight.wafermap.causes import CAUSES
 from fabsight.wafermap.claims import Answer
-from fabsight.wafermap.lot import LotReport, WaferLine, lot_report, named
+from fabsight.wafermap.commonality import Suspect
+from fabsight.wafermap.lot import LotReport, lot_report, short
 from fabsight.wafermap.lot_pictures import overview, stacked, typical
 from fabsight.wafermap.lot_tables import tables
 from fabsight.wafermap.phrases import TYPES
@@ -124,16 +127,23 @@ def _suspects(report: LotReport) -> Iterator[str]:
         yield (
             f"{one.factor} {one.level} goes with {one.target}: {one.affected_with} of "
             f"{one.with_level} wafers that saw it, {one.affected_without} of {one.without} others "
-            f"(q = {one.q:.2g})."
+            f"(q = {one.q:.2g}){_fitting(report, one)}."
         )
     if not found.suspects:
         yield f"None of {len(found.factors)} process factors goes with a pattern or low yield."
 
 
-def short(line: WaferLine) -> str:
-    """A wafer's name without its lot's."""
-    name = named(line)
-    return name.removeprefix(line.lot).lstrip("-_. ") or name if line.lot else name
+def _fitting(report: LotReport, suspect: Suspect) -> str:
+    """The root-cause hypothesis of the affected pattern that the suspect's name speaks for."""
+    patterns: set[str] = {suspect.target}
+    for number, group in enumerate(report.clusters.groups, 1):
+        if suspect.target == f"group {number}":
+            patterns |= {name for name, _ in group.patterns}
+    name = re.sub(r"[_-]+", " ", f"{suspect.factor} {suspect.level}").lower()
+    for cause in CAUSES.values():
+        if patterns & cause.patterns.keys() and re.search(rf"\b(?:{cause.words})", name):
+            return f"; it fits the hypothesis of {cause.name}"
+    return ""
 
 
 def _some(names: Sequence[str], between: str = ", ") -> str:
