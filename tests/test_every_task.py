@@ -330,6 +330,24 @@ def law_of_pictures(task):
                 json.dumps(settings.to_json(rows), allow_nan=False)
 
 
+def is_picture(value):
+    return value.dtype == np.uint8 and value.ndim == value.shape[2] == 3
+
+
+def law_of_company(task):
+    """Inputs are shown, and what is said of several together is sentences, pictures, tables."""
+    examples = drawn(task, FEW)
+    questions = [replace(e.question, source=f"{k}") for k, e in enumerate(examples)]
+    assert all(is_picture(task.show(question)) for question in questions if task.show)
+    if task.together is None:
+        return
+    for group in task.together(questions, [truth(task, example) for example in examples]):
+        assert group.name
+        assert group.findings
+        assert all(map(is_picture, group.pictures.values()))
+        json.dumps(settings.to_json(group.tables), allow_nan=False)
+
+
 def law_of_foreign_files(task):
     """Whatever a file holds, it is recognised or not, and read or refused, without any surprise."""
     with TemporaryDirectory() as name:
@@ -445,6 +463,7 @@ BROKEN = {
     "law_of_exports": replace(BAR, exports={"txt": export_time}),
     "law_of_variants": replace(BAR, vary=fickle),
     "law_of_pictures": replace(BAR, draw=lambda question, _: question.images[0].pixels[..., None]),
+    "law_of_company": replace(BAR, show=lambda question: question.images[0].pixels),
     "law_of_foreign_files": replace(BAR, recognises=lambda path: path.stat().st_size),
     "law_of_settings": replace(BAR, context=Undescribed),
     "law_of_processes": replace(BAR, solve=lambda _: ""),

@@ -7,7 +7,7 @@ against the measured description, less what it says wrong of anything else.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fabsight.task import Check, Question
 from fabsight.wafermap.claims import Answer, Claim, Description, Verdict
@@ -32,8 +32,10 @@ class Finding:
 
 
 def checked_by(question: Question[WaferSettings]) -> Description:
-    """What claims about the question's map are checked against."""
-    return seen(question).description
+    """What claims about the question's map are checked against: facts, not the classifier."""
+    known = seen(question)
+    numbers = {**known.evident.numbers, **known.beside}
+    return replace(known.evident, numbers=numbers)
 
 
 def findings(question: Question[WaferSettings], said: Answer) -> tuple[Finding, ...]:
@@ -64,7 +66,7 @@ def verify(question: Question[WaferSettings], said: Answer) -> Check:
     if said.withdrawn:
         evidence["withdrawn"] = _quoted(said.withdrawn)
     coverage = len(answered) / max(len(shares), 1)
-    return Check(score, coverage, False, evidence)
+    return Check(score, coverage, True, evidence)
 
 
 def _slots(

@@ -111,7 +111,7 @@ def _with_scale(picture: UInt8[np.ndarray, "h w 3"], group: GridGroup) -> Pictur
     return np.asarray(paper, np.uint8)
 
 
-def _sheet(tiles: list[tuple[Picture, str]]) -> Picture:
+def _sheet(tiles: list[tuple[Picture, str]]) -> UInt8[np.ndarray, "tall wide 3"]:
     from PIL import Image, ImageDraw, ImageFont
 
     cell, head = SMALL_PX + 16, 22

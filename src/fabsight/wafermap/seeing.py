@@ -16,6 +16,7 @@ from fabsight.task import FabsightError, Question
 from fabsight.wafermap.claims import PATTERNS, Choice, Claim, Description, Number
 from fabsight.wafermap.classifier import MEMBERS, Scores, classify, decide
 from fabsight.wafermap.describing import describe
+from fabsight.wafermap.evidence import evident
 from fabsight.wafermap.facts import Facts, measure
 from fabsight.wafermap.lookup import similar
 from fabsight.wafermap.settings import WaferSettings
@@ -38,25 +39,31 @@ class Seen:
         facts: Measured.
         scores: The classifier's.
         description: What is taken for true: patterns by the classifier, all else by the facts.
+        evident: What the facts alone say is true, for checking.
+        beside: Numbers against a golden map or an index, which both have.
     """
 
     grid: Grid
     facts: Facts
     scores: Scores
     description: Description
+    evident: Description
+    beside: Mapping[str, Number]
 
 
 def seen(question: Question[WaferSettings]) -> Seen:
     """What is known of the question's map; FabsightError where it has none."""
-    grid, golden = grid_of(question), question.golden
-    beside = None if golden is None else _golden_of(question, grid)
-    said = question.context
-    other = None if beside is None else _key(beside)
-    known = _seen(_key(grid), said.patterns, said.abstain, other)
-    if said.index is None:
+    grid, said = grid_of(question), question.context
+    known = _seen(_key(grid), said.patterns, said.abstain)
+    beside: dict[str, Number] = {}
+    if question.golden is not None:
+        beside |= _changed(grid, _golden_of(question, grid))
+    if said.index is not None:
+        beside["similar"] = Number(similar(said.index, grid, said.alike))
+    if not beside:
         return known
-    like = Number(similar(said.index, grid, said.alike))
-    return replace(known, description=_with(known.description, {"similar": like}))
+    numbers = {**known.description.numbers, **beside}
+    return replace(known, description=replace(known.description, numbers=numbers), beside=beside)
 
 
 def grid_of(question: Question[WaferSettings]) -> Grid:
@@ -93,13 +100,11 @@ def probabilities(found: Seen) -> list[Claim]:
 
 
 @lru_cache(maxsize=KEPT)
-def _seen(key: Key, patterns: Patterns, abstain: float, golden: Key | None) -> Seen:
+def _seen(key: Key, patterns: Patterns, abstain: float) -> Seen:
     grid = _grid(key)
     facts, scores = _looked_at(key)
     description = describe(facts, named_patterns(scores, patterns, abstain))
-    if golden is not None:
-        description = _beside_golden(description, grid, _grid(golden))
-    return Seen(grid, facts, scores, description)
+    return Seen(grid, facts, scores, description, evident(facts), {})
 
 
 @lru_cache(maxsize=KEPT)
@@ -129,12 +134,8 @@ def _golden_of(question: Question[WaferSettings], grid: Grid) -> Grid:
     return golden
 
 
-def _beside_golden(known: Description, grid: Grid, golden: Grid) -> Description:
-    """The description with what changed against a golden map."""
+def _changed(grid: Grid, golden: Grid) -> dict[str, Number]:
+    """How many dies fail here alone, and there alone."""
     new = int(((grid == FAIL) & (golden == PASS)).sum())
     gone = int(((grid == PASS) & (golden == FAIL)).sum())
-    return _with(known, {"new_fails": Number(new), "gone_fails": Number(gone)})
-
-
-def _with(known: Description, numbers: Mapping[str, Number]) -> Description:
-    return replace(known, numbers={**known.numbers, **numbers})
+    return {"new_fails": Number(new), "gone_fails": Number(gone)}
