@@ -24,17 +24,20 @@ WaferQuestion = Question[WaferSettings]
 def lots(questions: Sequence[WaferQuestion], _answers: Sequence[Answer]) -> Iterator[Together]:
     """What is found in each lot of at least two wafers, in the order in which they come.
 
-    Wafers without a lot's name belong together.
+    Wafers without a lot's name belong together where their grids are alike.
     """
     by_lot: dict[str, list[WaferQuestion]] = {}
     for question in questions:
-        by_lot.setdefault(question.context.about.lot, []).append(question)
-    for lot, found in by_lot.items():
+        rows, columns = grid_of(question).shape
+        lot = question.context.about.lot
+        name = f"lot {lot}" if lot else f"wafers of {rows} x {columns} dies without a lot's name"
+        by_lot.setdefault(name, []).append(question)
+    for name, found in by_lot.items():
         if len(found) >= LEAST_WAFERS:
-            yield together(lot, found)
+            yield together(name, found)
 
 
-def together(lot: str, questions: Sequence[WaferQuestion]) -> Together:
+def together(name: str, questions: Sequence[WaferQuestion]) -> Together:
     """What is found in the wafers of one lot."""
     first = questions[0]
     wafers = [Wafer(grid_of(q), q.context.about, q.source) for q in questions]
@@ -53,7 +56,6 @@ def together(lot: str, questions: Sequence[WaferQuestion]) -> Together:
         pictures["Typical wafers"] = typical(report, grids)
     if len(report.wafers) > LEAST_WAFERS:
         pictures["Yield"] = overview(report)
-    name = f"lot {lot}" if lot else "wafers without a lot"
     return Together(name, tuple(findings(report)), pictures, tables(report))
 
 
