@@ -6,6 +6,8 @@ the map, `formats` reads it from the files fabs have, `facts` measures it, `clai
 `scoring` the metrics, `generator` and `asking` make maps and questions with exact truth.
 """
 
+from functools import lru_cache
+
 from fabsight.task import AnswerError, Question, Task
 from fabsight.wafermap.checking import verify
 from fabsight.wafermap.claims import Answer
@@ -31,7 +33,7 @@ def parse(text: str, question: Question[WaferSettings]) -> Answer:
 
     Raises AnswerError where the text says nothing of a wafer map that could be checked.
     """
-    found = completed(read(text), route(question.text))
+    found = completed(_read(text), route(question.text))
     if not found.claims and not found.withdrawn:
         said = f"; it begins {text.strip()[:60]!r}" if text.strip() else ": it is empty"
         raise AnswerError(
@@ -41,6 +43,9 @@ def parse(text: str, question: Question[WaferSettings]) -> Answer:
             1,
         )
     return found
+
+
+_read = lru_cache(maxsize=256)(read)  # an answer is parsed, written, refined and parsed again
 
 
 TASK: Task[Answer, WaferSettings] = Task(

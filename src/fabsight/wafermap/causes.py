@@ -328,10 +328,11 @@ class Hypothesis:
 def hypotheses(seen: Description, most: int = MOST) -> tuple[Hypothesis, ...]:
     """The causes a map speaks for, likeliest first; () where its pattern is not known."""
     present = seen.choices["pattern"].true if "pattern" in seen.choices else ()
+    holding = {key for key, reason in REASONS.items() if reason.holds(seen)}
     found = []
     for key, cause in CAUSES.items():
         weights = [cause.patterns[pattern] for pattern in present if pattern in cause.patterns]
-        true = [reason for reason in cause.reasons if REASONS[reason].holds(seen)]
+        true = [reason for reason in cause.reasons if reason in holding]
         if not weights or not set(cause.needs) <= set(true):
             continue
         weight = max(weights) + sum(cause.reasons[reason] for reason in true)
