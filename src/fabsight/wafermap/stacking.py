@@ -72,6 +72,7 @@ class Repeater:
         low, high: Its 95 % interval (Wilson).
         p: Exact, one-sided.
         q: p after Benjamini and Hochberg over all dies.
+        rim: Whether it lies at the rim, where dies that stick out furthest fail on most products.
     """
 
     row: int
@@ -84,6 +85,7 @@ class Repeater:
     high: float
     p: float
     q: float
+    rim: bool
 
 
 def stack(grids: Grids) -> Stack:
@@ -127,24 +129,23 @@ def repeaters(
     q = benjamini_hochberg(p)[: len(asked)]
     # Failing with its whole neighbourhood is a pattern of the wafer, not of the die.
     stands = (q <= rate) & (seen.ravel()[asked] >= least_lift * expected)
-    stands &= (seen >= LEAST_BESIDE * _beside(seen)).ravel()[asked]
+    stands &= (seen >= LEAST_BESIDE * _beside(seen, of)).ravel()[asked]
     kept = np.flatnonzero(stands)[np.argsort(p[: len(asked)][stands], kind="stable")]
-    width = cube.shape[2]
-    return tuple(_repeater(int(asked[k]), width, seen, of, (expected[k], p[k], q[k])) for k in kept)
+    rim = _beside_none(of > 0)
+    return tuple(_repeater(int(asked[k]), (seen, of, rim), (expected[k], p[k], q[k])) for k in kept)
 
 
 def _repeater(
     die: int,
-    width: int,
-    seen: np.ndarray,
-    of: np.ndarray,
+    grids: tuple[np.ndarray, np.ndarray, np.ndarray],
     numbers: tuple[float, float, float],
 ) -> Repeater:
-    row, column = divmod(die, width)
-    fails, wafers = int(seen[row, column]), int(of[row, column])
+    row, column = divmod(die, grids[0].shape[1])
+    fails, wafers, rim = (int(grid[row, column]) for grid in grids)
     low, high = wilson(fails, wafers)
     expected, p, q = map(float, numbers)
-    return Repeater(row, column, fails, wafers, expected, fails / wafers, low, high, p, q)
+    share = fails / wafers
+    return Repeater(row, column, fails, wafers, expected, share, low, high, p, q, bool(rim))
 
 
 def _chances(
@@ -193,21 +194,29 @@ def neighbours(rows: int, columns: int, dies: bytes) -> Int32[np.ndarray, "dies 
     return found
 
 
-def _beside(seen: Int64[np.ndarray, "rows columns"]) -> Int64[np.ndarray, "rows columns"]:
-    """The third highest count among the eight places around each."""
-    rows, columns = seen.shape
-    framed = np.pad(seen, 1)
+def _beside(
+    seen: Int64[np.ndarray, "rows columns"], of: Int64[np.ndarray, "rows columns"]
+) -> Float64[np.ndarray, "rows columns"]:
+    """The third highest count among the eight dies around each, were they on as many wafers as it.
+
+    A die that few wafers have counts as if on half as many: its own rate would be one wafer's.
+    """
+    fails, wafers = _around(seen), _around(of)
+    counts = fails * of / np.maximum(np.maximum(wafers, of / 2), 1)
+    return np.asarray(np.sort(counts, axis=0)[-1 - BESIDE])
+
+
+def _around(values: Int64[np.ndarray, "rows columns"]) -> Int64[np.ndarray, "8 rows columns"]:
+    """What the eight places around each hold, 0 outside the grid."""
+    rows, columns = values.shape
+    framed = np.pad(values, 1)
     around = [framed[r : r + rows, c : c + columns] for r in range(3) for c in range(3)]
-    del around[4]
-    return np.asarray(np.sort(around, axis=0)[-1 - BESIDE])
+    return np.stack(around[:4] + around[5:])
 
 
 def _beside_none(there: Bool[np.ndarray, "rows columns"]) -> Bool[np.ndarray, "rows columns"]:
     """Whether one of the eight places around a die holds none."""
-    rows, columns = there.shape
-    framed = np.pad(there, 1)
-    beside = [framed[r : r + rows, c : c + columns] for r in range(3) for c in range(3)]
-    return np.asarray(~np.logical_and.reduce(beside), np.bool_)
+    return np.asarray((_around(there.astype(np.int64)) == 0).any(0))
 
 
 def cube_of(grids: Grids) -> UInt8[np.ndarray, "wafers rows columns"]:
