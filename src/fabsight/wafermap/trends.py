@@ -17,8 +17,8 @@ from fabsight.task import FabsightError
 from fabsight.wafermap.lot_statistics import wilson
 
 LEAST_WAFERS = 3  # on each side of a change: one odd wafer is an outlier
-# Times ln(wafers) a change. BIC counts 2, a rate and a place, which finds changes in 3 to 14 % of
-# short steady series; where the dispersion is estimated too, from as few wafers, one more is due.
+# Times ln(wafers) a change. BIC counts 2, a rate and a place, which finds changes in 3 to 26 % of
+# steady series; where the dispersion is estimated too, from as few wafers, one more is due.
 PENALTY, PENALTY_SCATTERED = 3.0, 4.0
 MOST_WAFERS = 20_000  # the time grows with their square: 2 s
 MEDIAN_OF_CHI2 = 0.4549364  # of one degree of freedom
