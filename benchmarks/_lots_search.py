@@ -19,7 +19,7 @@ from fabsight.wafermap.similarity import (
 )
 from fabsight.wafermap.wafer import FAIL, About, Grid, Wafer
 
-SPLITS = 4  # 0 to 3; the test part is never opened
+SPLITS = 4  # 0 to 3, the parts named train; val is left out, test is not in the file
 BLOCK = 200  # rows of the original table: one block is much of one lot
 SIDE = 32
 NEAREST = 10

@@ -72,7 +72,7 @@ class Repeater:
         low, high: Its 95 % interval (Wilson).
         p: Exact, one-sided.
         q: p after Benjamini and Hochberg over all dies.
-        rim: Whether it lies at the rim, where dies that stick out furthest fail on most products.
+        rim: Whether it lies at the rim, and so was compared with rim dies alone.
     """
 
     row: int
