@@ -1,10 +1,9 @@
-"""Training of the classifier: WM-811K (one class each), MixedWM38 (several), drawn maps (both).
+"""Training of the classifier: maps of one class (WM-811K), mixed types (MixedWM38), generated ones.
 
-    python -m fabsight.wafermap.classifier_training --data DIR --view straight --out RUN
+    python -m fabsight.wafermap.classifier_training --data DIR --out RUN
 
-Maps of the training part only; a tenth of it, in blocks of 200 consecutive rows, is kept aside for
-fitting temperatures and class weights (`classifier_tuning`). Rare classes are drawn more often than
-they occur, and mixtures are made of two real maps of one size besides.
+What it learns from and what it never sees is told in `classifier_maps`. Rare classes are drawn more
+often than they occur; mixtures are made of two or three real maps of one size besides.
 """
 
 import argparse
@@ -19,180 +18,155 @@ from jaxtyping import Float32, Int64, UInt8
 
 from fabsight.methods.supervised import Recipe, fit
 from fabsight.wafermap.claims import PATTERNS
-from fabsight.wafermap.classifier_network import VIEWS, View, export, network
-from fabsight.wafermap.generator import draw_wafer
-from fabsight.wafermap.planes import ANGLES, planes, unrolled
+from fabsight.wafermap.classifier import NETWORK
+from fabsight.wafermap.classifier_maps import (
+    MIXED,
+    NO_CLASS,
+    SINGLES,
+    SPLITS,
+    Maps,
+    generated,
+    mixtures,
+    singles,
+    to_learn,
+)
+from fabsight.wafermap.classifier_network import export, network
 
-SINGLES, MIXED = "wm811k_trainval.npz", "mixedwm38_trainval.npz"
-TRAINING_PARTS = (0, 1, 2, 3)
-BLOCK, TUNING_EVERY = 200, 10
-BATCH, OF_MIXED, OF_MADE = 128, 20, 12  # samples of a batch from MixedWM38 and from two maps
-OF_DRAWN = 28  # samples of a batch that the generator drew
+OF_SINGLES, OF_MIXED, OF_MADE, OF_GENERATED = 64, 64, 16, 32  # samples of a batch
+GENERATED = 16_000
 EVENNESS = 0.5  # classes are drawn in proportion to their count to this power
 SMOOTHING = 0.04
+BEHIND = 0.25  # share of maps behind which a clean map is laid: its stray fails change no label
+UPRIGHT = 0.6  # share of MixedWM38 maps left as they are: its authors always used the same places
+TIDY = 0.2  # share of mixtures without their stray fails, which those of MixedWM38 all have
+ROTATED, ZOOM = 0.5, 0.05  # share of maps turned by any angle, and how much they grow or shrink
 NOT_MIXED = ("near-full", "random", "none")
-MEMBERS = PATTERNS[:8]
-
-
-@dataclass(frozen=True, eq=False)
-class Maps:
-    """Maps with labels.
-
-    Attributes:
-        planes: uint8 (n, 3, 48, 48); see `planes.planes`.
-        label: Index into PATTERNS; -1 where the patterns are not exclusive.
-        members: 1 where a pattern of MEMBERS is present, 0.5 where it may be.
-        size: Rows * 1000 + columns of the grid.
-        row: Place in the published order, whose neighbours are of one lot; -1 unknown.
-        part: Part of the data: 0 to 3 training, 4 validation.
-    """
-
-    planes: UInt8[np.ndarray, "n 3 48 48"]
-    label: Int64[np.ndarray, " n"]
-    members: Float32[np.ndarray, "n 8"]
-    size: Int64[np.ndarray, " n"]
-    row: Int64[np.ndarray, " n"]
-    part: Int64[np.ndarray, " n"]
-
-    def take(self, chosen: np.ndarray) -> "Maps":
-        """The chosen maps, by index or mask."""
-        return Maps(**{name: array[chosen] for name, array in vars(self).items()})
-
-
-def singles(path: Path) -> Maps:
-    """The maps of a WM-811K bundle."""
-    held = np.load(path)
-    names = [str(name).lower() for name in held["classes"]]
-    to_ours = np.array([PATTERNS.index(name) for name in names])
-    flat, offsets, sizes = held["flat"], held["offsets"], held["hw"].astype(int)
-    label = to_ours[held["label"].astype(int)]
-    found = np.stack(
-        [
-            planes(flat[offsets[i] : offsets[i + 1]].reshape(tuple(sizes[i])))
-            for i in range(len(sizes))
-        ]
-    )
-    members = (label[:, None] == np.arange(len(MEMBERS))).astype(np.float32)
-    size = sizes[:, 0] * 1000 + sizes[:, 1]
-    row, part = held["row"].astype(np.int64), held["split"].astype(np.int64)
-    return Maps(found, label.astype(np.int64), members, size.astype(np.int64), row, part)
-
-
-def mixtures(path: Path) -> Maps:
-    """The maps of a MixedWM38 bundle."""
-    held = np.load(path)
-    names = [str(name).lower() for name in held["label_names"]]
-    order = [names.index(name) for name in MEMBERS]
-    found = np.stack([planes(grid) for grid in held["maps"]])
-    count = len(found)
-    nothing = np.full(count, -1, np.int64)
-    members = held["labels"][:, order].astype(np.float32)
-    part = held["split"].astype(np.int64)
-    return Maps(found, nothing, members, np.full(count, 52052, np.int64), nothing, part)
-
-
-def drawn_maps(count: int, seed: int) -> Maps:
-    """Maps of the generator, of one pattern or several; a class only where no other fits."""
-    found, label = [], np.full(count, -1, np.int64)
-    members = np.zeros((count, len(MEMBERS)), np.float32)
-    for k in range(count):
-        one = draw_wafer(np.random.default_rng([seed, k]))
-        choice = one.description.choices["pattern"]
-        found.append(planes(one.wafer.grid))
-        if len(choice.true) == 1 and not choice.possible:
-            label[k] = PATTERNS.index(choice.true[0])
-        for names, value in ((choice.possible, 0.5), (choice.true, 1.0)):
-            members[k, [MEMBERS.index(name) for name in names if name in MEMBERS]] = value
-    size, row = np.full(count, -1, np.int64), np.full(count, -1, np.int64)
-    return Maps(np.stack(found), label, members, size, row, np.zeros(count, np.int64))
-
-
-def is_tuning(maps: Maps) -> np.ndarray:
-    """Which maps are kept aside: every tenth block of rows, or every tenth map without rows."""
-    order = np.where(maps.row >= 0, maps.row // BLOCK, np.arange(len(maps.row)))
-    return np.asarray(order % TUNING_EVERY == 7)
+FEWEST = 20  # maps of a size that mixtures are made of
 
 
 @dataclass(frozen=True, eq=False)
 class Stream:
-    """What batches are drawn from."""
+    """What batches are drawn from.
+
+    Attributes:
+        seed: Of everything random.
+        singles, mixed, drawn: Maps of the three sources.
+        by_class: Indices into `singles` of each class.
+        shares: How often each class is drawn.
+        partners: By size: indices into `singles` of maps that mixtures are made of.
+        clean: By size: indices into `singles` of maps without a pattern.
+    """
 
     seed: int
-    view: View
     singles: Maps
     mixed: Maps
     drawn: Maps
-    by_class: Sequence[np.ndarray]
+    by_class: Sequence[Int64[np.ndarray, " _"]]
     shares: np.ndarray
-    pairs: Mapping[int, np.ndarray]
+    partners: Mapping[int, Int64[np.ndarray, " _"]]
+    clean: Mapping[int, Int64[np.ndarray, " _"]]
 
 
-def stream(seed: int, view: View, one: Maps, several: Maps, made: Maps) -> Stream:
-    """The endless stream of batches of real maps of one pattern, of several, and of drawn ones."""
+def stream(seed: int, one: Maps, several: Maps, drawn: Maps) -> Stream:
+    """The endless stream of batches of these maps."""
     by_class = [np.flatnonzero(one.label == k) for k in range(len(PATTERNS))]
     shares = np.array([len(found) ** EVENNESS for found in by_class])
-    plain = [PATTERNS.index(name) for name in NOT_MIXED]
-    usable = np.flatnonzero(~np.isin(one.label, plain))
-    pairs = {
-        int(size): usable[one.size[usable] == size]
-        for size in np.unique(one.size[usable])
-        if (one.size[usable] == size).sum() >= 20
-    }
-    return Stream(seed, view, one, several, made, by_class, shares / shares.sum(), pairs)
+    plain = np.isin(one.label, [PATTERNS.index(name) for name in NOT_MIXED])
+    none = one.label == PATTERNS.index("none")
+    sizes = [int(size) for size in np.unique(one.size)]
+    partners = {size: np.flatnonzero((one.size == size) & ~plain) for size in sizes}
+    return Stream(
+        seed=seed,
+        singles=one,
+        mixed=several,
+        drawn=drawn,
+        by_class=by_class,
+        shares=shares / shares.sum(),
+        partners={size: found for size, found in partners.items() if len(found) >= FEWEST},
+        clean={size: np.flatnonzero((one.size == size) & none) for size in sizes},
+    )
 
 
-def batch(drawn: Stream, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def batch(
+    source: Stream, number: int
+) -> tuple[Float32[np.ndarray, "n 3 52 52"], Int64[np.ndarray, " n"], Float32[np.ndarray, "n 8"]]:
     """Planes from 0 to 1, labels and members of batch `number`."""
-    rng = np.random.default_rng([drawn.seed, number])
-    count = BATCH - OF_MIXED - OF_MADE - OF_DRAWN
-    classes = rng.choice(len(PATTERNS), count, p=drawn.shares)
-    chosen = np.array([rng.choice(drawn.by_class[k]) for k in classes])
-    of_mixed = rng.integers(len(drawn.mixed.label), size=OF_MIXED)
-    made, made_members = _made(drawn, rng)
-    of_drawn = rng.integers(len(drawn.drawn.label), size=OF_DRAWN)
-    parts = (drawn.singles.take(chosen), drawn.mixed.take(of_mixed), drawn.drawn.take(of_drawn))
-    found = np.concatenate([*(part.planes for part in parts), made])
-    members = np.concatenate([*(part.members for part in parts), made_members])
-    label = np.concatenate([*(part.label for part in parts), np.full(OF_MADE, -1)])
-    turned = np.stack([_turned(one, drawn.view, rng) for one in found])
-    return turned.astype(np.float32) / 255, label, members
+    rng = np.random.default_rng([source.seed, number])
+    classes = rng.choice(len(PATTERNS), OF_SINGLES, p=source.shares)
+    chosen = np.array([rng.choice(source.by_class[k]) for k in classes])
+    mixed = source.mixed.take(rng.integers(len(source.mixed.label), size=OF_MIXED))
+    drawn = source.drawn.take(rng.integers(len(source.drawn.label), size=OF_GENERATED))
+    made, made_members = _made(source, rng)
+    ones = np.stack([_before_clean(source, int(k), rng) for k in chosen])
+    members = [source.singles.members[chosen], mixed.members, made_members, drawn.members]
+    label = [source.singles.label[chosen], mixed.label, np.full(OF_MADE, NO_CLASS), drawn.label]
+    mixtures = [_tidy(one) if rng.random() < TIDY else one for one in (*mixed.planes, *made)]
+    found = np.concatenate([ones, mixtures, drawn.planes])
+    upright = np.zeros(len(found), bool)
+    upright[OF_SINGLES : OF_SINGLES + OF_MIXED] = rng.random(OF_MIXED) < UPRIGHT
+    pairs = zip(found, upright, strict=True)
+    turned = np.stack([seen(one, rng, bool(keep)) for one, keep in pairs])
+    scaled = turned.astype(np.float32) / 255
+    return scaled, np.concatenate(label), np.concatenate(members)
 
 
-def _made(drawn: Stream, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _made(
+    source: Stream, rng: np.random.Generator
+) -> tuple[UInt8[np.ndarray, "n 3 52 52"], Float32[np.ndarray, "n 8"]]:
     """Mixtures of two or three maps of one size: a die fails where it fails in any."""
-    sizes = list(drawn.pairs)
-    weights = np.array([len(drawn.pairs[size]) for size in sizes], float)
+    sizes = list(source.partners)
+    weights = np.array([len(source.partners[size]) for size in sizes], float)
     found, members = [], []
     for _ in range(OF_MADE):
-        of = drawn.pairs[sizes[rng.choice(len(sizes), p=weights / weights.sum())]]
+        of = source.partners[sizes[rng.choice(len(sizes), p=weights / weights.sum())]]
         parts = rng.choice(of, 2 if rng.random() < 0.7 else 3, replace=False)
-        found.append(drawn.singles.planes[parts].max(0))
-        members.append(drawn.singles.members[parts].max(0))
+        found.append(source.singles.planes[parts].max(0))
+        members.append(source.singles.members[parts].max(0))
     return np.stack(found), np.stack(members)
 
 
-def _turned(one: np.ndarray, view: View, rng: np.random.Generator) -> np.ndarray:
-    """Planes turned and mirrored at random: no pattern knows which way is up."""
-    if view == "unrolled":
-        flat = unrolled(np.rot90(one, int(rng.integers(4)), (1, 2)))
-        flat = np.roll(flat, int(rng.integers(ANGLES // 4)), 2)
-        return flat[:, :, ::-1] if rng.random() < 0.5 else flat
+def _before_clean(
+    source: Stream, one: int, rng: np.random.Generator
+) -> UInt8[np.ndarray, "3 52 52"]:
+    """Planes of a map, now and then with a clean map of its size laid behind it."""
+    found, clean = source.singles.planes[one], source.clean[int(source.singles.size[one])]
+    if rng.random() >= BEHIND or not len(clean):
+        return np.asarray(found)
+    return np.asarray(np.maximum(found, source.singles.planes[rng.choice(clean)]))
+
+
+def _tidy(one: UInt8[np.ndarray, "3 52 52"]) -> UInt8[np.ndarray, "3 52 52"]:
+    """Planes without fails that have no company."""
+    return np.stack([np.where(one[2] > 0, one[0], 0), one[1], one[2]]).astype(np.uint8)
+
+
+def seen(
+    one: UInt8[np.ndarray, "3 52 52"], rng: np.random.Generator, upright: bool
+) -> UInt8[np.ndarray, "3 52 52"]:
+    """Planes turned and mirrored at random, as no pattern knows which way is up; or as they are."""
+    if upright:
+        return one
     turned = np.rot90(one, int(rng.integers(4)), (1, 2))
-    if rng.random() < 0.5:
-        turned = turned[:, :, ::-1]
-    return _rotated(turned, rng.uniform(-45, 45)) if rng.random() < 0.5 else turned
+    mirrored, degrees = rng.random() < 0.5, rng.uniform(-45, 45)
+    turned = turned[:, :, ::-1] if mirrored else turned
+    if rng.random() >= ROTATED:
+        return turned
+    return _rotated(turned, degrees, 1 + rng.uniform(-ZOOM, ZOOM))
 
 
-def _rotated(one: np.ndarray, degrees: float) -> np.ndarray:
+def _rotated(
+    one: UInt8[np.ndarray, "3 52 52"], degrees: float, scale: float
+) -> UInt8[np.ndarray, "3 52 52"]:
     import cv2
 
     side = one.shape[1]
-    about = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), degrees, 1.0)
+    about = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), degrees, scale)
     picture = np.ascontiguousarray(one.transpose(1, 2, 0))
-    return np.asarray(cv2.warpAffine(picture, about, (side, side))).transpose(2, 0, 1)
+    turned = np.asarray(cv2.warpAffine(picture, about, (side, side)), np.uint8)
+    return turned.transpose(2, 0, 1)
 
 
-def batches(drawn: Stream, first: int = 0) -> Iterator[Any]:
+def batches(source: Stream, first: int = 0) -> Iterator[Any]:
     """Batches first, first + 1, ... as torch tensors."""
     import cv2
     import torch
@@ -200,51 +174,52 @@ def batches(drawn: Stream, first: int = 0) -> Iterator[Any]:
     cv2.setNumThreads(1)
     number = first
     while True:
-        yield tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in batch(drawn, number))
+        found = batch(source, number)
+        yield tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in found)
         number += 1
 
 
 def loss(prediction: Any, of: tuple[Any, ...]) -> Any:
-    """Cross-entropy of the class where there is one, binary cross-entropy of every member."""
+    """Cross-entropy of the class where there is one, binary cross-entropy of members known."""
     from torch.nn import functional
 
     _, label, members = of
     exclusive = functional.cross_entropy(
-        prediction[:, :9], label, ignore_index=-1, label_smoothing=SMOOTHING
+        prediction[:, :9], label, ignore_index=NO_CLASS, label_smoothing=SMOOTHING
     )
-    target = members * (1 - SMOOTHING) + SMOOTHING / 2
-    together = functional.binary_cross_entropy_with_logits(prediction[:, 9:], target)
+    known = (members >= 0).float()
+    target = members.clamp(min=0) * (1 - SMOOTHING) + SMOOTHING / 2
+    together = functional.binary_cross_entropy_with_logits(prediction[:, 9:], target, known)
     return exclusive + 2 * together
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train one view and export it; the command behind the shipped weights."""
+    """Train and export the network; the command behind the shipped weights."""
     import torch
 
     parser = argparse.ArgumentParser(description="train the wafer-map classifier")
     parser.add_argument("--data", type=Path, required=True, help="folder of the two .npz bundles")
-    parser.add_argument("--view", choices=VIEWS, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=12000)
+    parser.add_argument("--init", type=Path, help="state.pt of a training to go on from")
+    parser.add_argument("--steps", type=int, default=9000)
     parser.add_argument("--rate", type=float, default=3e-3)
-    parser.add_argument("--drawn", type=int, default=40000, help="maps that the generator draws")
-    parser.add_argument("--init", type=Path, help="state.pt of an earlier run to begin from")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--split", choices=SPLITS, default="random", help="what is never seen")
+    parser.add_argument("--generated", type=int, default=GENERATED, help="maps drawn")
     args = parser.parse_args(argv)
     torch.manual_seed(args.seed)
     torch.set_num_threads(1)
-    one, several = singles(args.data / SINGLES), mixtures(args.data / MIXED)
-    kept = [
-        maps.take(np.isin(maps.part, TRAINING_PARTS) & ~is_tuning(maps)) for maps in (one, several)
-    ]
-    drawn = stream(args.seed, args.view, kept[0], kept[1], drawn_maps(args.drawn, args.seed))
+    one = to_learn(singles(args.data / SINGLES), args.split)
+    several = to_learn(mixtures(args.data / MIXED), args.split)
+    drawn = to_learn(generated(args.seed, args.generated), args.split)
+    source = stream(args.seed, one, several, drawn)
     recipe = Recipe(steps=args.steps, rate=args.rate, decay=5e-4, average=0.999)
-    net = network(args.view)
+    net = network()
     if args.init:
         net.load_state_dict(torch.load(args.init, weights_only=True)["average"])
     net = net.to(memory_format=torch.channels_last)
-    trained = fit(net, partial(batches, drawn), loss, recipe, args.out)
-    export(trained, args.view, args.out / f"wafermap_{args.view}.onnx")
+    trained = fit(net, partial(batches, source), loss, recipe, args.out)
+    export(trained, args.out / NETWORK)
 
 
 if __name__ == "__main__":
