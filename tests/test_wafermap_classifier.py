@@ -231,7 +231,7 @@ def test_generated_maps_have_a_class_only_where_no_other_name_would_do(drawn):
     assert np.array_equal(drawn.planes, again.planes)
     assert np.array_equal(drawn.members, again.members)
     one = drawn.label >= 0
-    assert 15 < one.sum() < 45
+    assert 20 < one.sum() < 60
     assert (drawn.members[one] >= 0).all()
     named = drawn.label[one]
     assert (drawn.members[one].sum(1) == (named < 8)).all()

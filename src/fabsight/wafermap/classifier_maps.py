@@ -82,8 +82,8 @@ def mixtures(path: Path) -> Maps:
     return _maps(grids(path), nothing, members, nothing, held["split"])
 
 
-def generated(seed: int, count: int) -> Maps:
-    """Maps of the generator, every second of several patterns.
+def generated(seed: int, count: int, several: bool = False) -> Maps:
+    """Maps of the generator, as they come or every second one of several patterns.
 
     They have a class where one pattern is there and no other name would do.
     """
@@ -92,7 +92,9 @@ def generated(seed: int, count: int) -> Maps:
     found, label, members = [], np.full(count, NO_CLASS), np.zeros((count, len(MEMBERS)))
     for k in range(count):
         rng = np.random.default_rng([seed, k])
-        drawn = draw_pattern(rng, MIXES[k // 2 % len(MIXES)]) if k % 2 else draw_wafer(rng)
+        drawn = (
+            draw_pattern(rng, MIXES[k // 2 % len(MIXES)]) if several and k % 2 else draw_wafer(rng)
+        )
         choice = drawn.description.choices["pattern"]
         found.append(drawn.wafer.grid)
         if len(choice.true) == 1 and not choice.possible:

@@ -211,7 +211,7 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(1)
     one = to_learn(singles(args.data / SINGLES), args.split)
     several = to_learn(mixtures(args.data / MIXED), args.split)
-    drawn = to_learn(generated(args.seed, args.generated), args.split)
+    drawn = to_learn(generated(args.seed, args.generated, several=True), args.split)
     source = stream(args.seed, one, several, drawn)
     recipe = Recipe(steps=args.steps, rate=args.rate, decay=5e-4, average=0.999)
     net = network()

@@ -187,7 +187,7 @@ def main(argv: list[str] | None = None) -> None:
     maps = (
         kept_aside(singles(args.data / SINGLES)),
         kept_aside(mixtures(args.data / MIXED)),
-        generated(SEED, GENERATED),
+        generated(SEED, GENERATED, several=True),
     )
     one, several, drawn = (run(some, args.out) for some in maps)
     fitted = fit(one, several, drawn)
