@@ -336,4 +336,6 @@ def test_a_hundred_thousand_defects_are_read_in_two_seconds(tmp_path):
     began = time.process_time()
     (wafer,) = read_wafers(path, SETTINGS)
     assert len(wafer.defects.id) == n
-    assert time.process_time() - began < 4  # 0.9 s on an idle core; test machines are slower and check shapes
+    assert (
+        time.process_time() - began < 4
+    )  # 0.9 s on an idle core; test machines are slower and check shapes

@@ -19,7 +19,7 @@ from jaxtyping import Float32
 
 from fabsight.methods.supervised import Recipe, fit
 from fabsight.wafermap.claims import PATTERNS
-from fabsight.wafermap.classifier_training import BLOCK, SINGLES, TRAINING_PARTS, TUNING_EVERY
+from fabsight.wafermap.classifier_maps import BLOCK, SINGLES, TRAINING_PARTS, TUNING, TUNING_EVERY
 from fabsight.wafermap.fact_vector import VECTOR_NAMES, vector
 from fabsight.wafermap.facts import measure
 from fabsight.wafermap.generator import draw_wafer
@@ -66,7 +66,7 @@ def real(path: Path) -> tuple[Table, np.ndarray]:
     for k, i in enumerate(rows):
         facts.append(vector(measure(flat[offsets[i] : offsets[i + 1]].reshape(tuple(sizes[i])))))
         targets[k, PATTERNS.index(names[held["label"][i]])] = 1
-    aside = (held["row"][rows] // BLOCK) % TUNING_EVERY == 7
+    aside = (held["row"][rows] // BLOCK) % TUNING_EVERY == TUNING
     return (np.stack(facts), targets, np.ones_like(targets)), np.asarray(aside)
 
 

@@ -93,9 +93,10 @@ def named_patterns(scores: Scores, patterns: Patterns, abstain: float) -> Choice
 
 def probabilities(found: Seen) -> list[Claim]:
     """Claims of the likeliest patterns' probabilities, where none is likely enough to be named."""
-    order = np.argsort(-found.scores.classes)[:NAMED]
+    order = np.argsort(-found.scores.probabilities)[:NAMED]
     return [
-        Claim("probability", round(float(found.scores.classes[k]), 2), PATTERNS[k]) for k in order
+        Claim("probability", round(float(found.scores.probabilities[k]), 2), PATTERNS[k])
+        for k in order
     ]
 
 
