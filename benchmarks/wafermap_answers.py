@@ -1,5 +1,7 @@
 """Our own answers to questions about drawn maps against the generator's truth, slot by slot.
 
+They are what `predict` gives: composed, checked, and what the facts contradict withdrawn.
+
 The truth is what was planted, never our own facts. Claims that the truth cannot decide (borders
 between classes, blurred edges) are counted apart.
 """
@@ -10,8 +12,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from _bench import environment, header, options, save, table
+from fabsight.models import load
+from fabsight.prediction import answer as answer_to
 from fabsight.task import Example
-from fabsight.wafermap import TASK, parse
+from fabsight.wafermap import TASK
 from fabsight.wafermap.judging import judge
 from fabsight.wafermap.scoring import truth_of
 from fabsight.wafermap.synthesis import synthesize
@@ -24,11 +28,12 @@ def tallied(examples: list[Example]) -> tuple[Mapping[str, Counter[str]], list[d
     verdicts: dict[str, Counter[str]] = defaultdict(Counter)
     scores = []
     for example in examples:
-        answer = parse(TASK.solve(example.question), example.question)
+        found = answer_to(TASK, example.question, load("embedded", TASK)).value
+        assert found is not None
         truth = truth_of(example)
-        for claim in answer.claims:
+        for claim in found.claims:
             verdicts[claim.slot][judge(claim, truth)] += 1
-        scores.append(TASK.score(answer, example))
+        scores.append(TASK.score(found, example))
     return verdicts, scores
 
 
