@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from fabsight.task import Check, Question
-from fabsight.wafermap.claims import Answer, Claim, Description, Verdict
+from fabsight.wafermap.claims import Answer, Choice, Claim, Description, Verdict
 from fabsight.wafermap.composing import completed, compose
 from fabsight.wafermap.judging import judge
 from fabsight.wafermap.phrases import sentences
@@ -19,6 +19,7 @@ from fabsight.wafermap.rubrics import met
 from fabsight.wafermap.seeing import seen
 from fabsight.wafermap.settings import WaferSettings
 
+LIKELY = 0.9  # of a pattern that the facts rule out and the classifier does not
 UNDECIDED = 0.6  # worth of a slot that is answered with what cannot be checked
 MOST_NAMED = 3
 
@@ -32,10 +33,20 @@ class Finding:
 
 
 def checked_by(question: Question[WaferSettings]) -> Description:
-    """What claims about the question's map are checked against: facts, not the classifier."""
+    """What claims about the question's map are checked against: facts, not the classifier.
+
+    One thing the classifier may do: a pattern that it holds for likelier than not is left open
+    where the facts rule it out. Only what both deny is contradicted.
+    """
     known = seen(question)
-    numbers = {**known.evident.numbers, **known.beside}
-    return replace(known.evident, numbers=numbers)
+    said, doubted = known.evident.choices["pattern"], known.description.choices["pattern"].true
+    likely = [name for name in doubted if known.scores.likelihood(name) >= LIKELY]
+    left_open = tuple(dict.fromkeys((*said.possible, *(n for n in likely if n not in said.true))))
+    return replace(
+        known.evident,
+        choices={**known.evident.choices, "pattern": Choice(said.true, left_open)},
+        numbers={**known.evident.numbers, **known.beside},
+    )
 
 
 def findings(question: Question[WaferSettings], said: Answer) -> tuple[Finding, ...]:

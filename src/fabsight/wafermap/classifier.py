@@ -53,6 +53,12 @@ class Scores:
         """
         return float(self.probabilities[PATTERNS.index(pattern)])
 
+    def likelihood(self, pattern: str) -> float:
+        """Of the pattern, alone or with others: the higher of the two heads."""
+        if pattern not in MEMBERS:
+            return self.probability(pattern)
+        return max(self.probability(pattern), float(self.members[MEMBERS.index(pattern)]))
+
 
 @dataclass(frozen=True)
 class Constants:

@@ -14,7 +14,7 @@ import numpy as np
 
 from fabsight.task import FabsightError, Question
 from fabsight.wafermap.claims import PATTERNS, Choice, Claim, Description, Number
-from fabsight.wafermap.classifier import MEMBERS, Scores, classify, decide
+from fabsight.wafermap.classifier import Scores, classify, decide
 from fabsight.wafermap.describing import describe
 from fabsight.wafermap.evidence import evident
 from fabsight.wafermap.facts import Facts, measure
@@ -82,11 +82,8 @@ def grid_of(question: Question[WaferSettings]) -> Grid:
 def named_patterns(scores: Scores, patterns: Patterns, abstain: float) -> Choice:
     """The patterns that are named, and those that are not ruled out."""
     true = decide(scores, patterns, abstain)
-    shares = dict(zip(MEMBERS, scores.members, strict=True))
     possible = tuple(
-        name
-        for name in PATTERNS
-        if name not in true and max(scores.probability(name), shares.get(name, 0.0)) >= POSSIBLE
+        name for name in PATTERNS if name not in true and scores.likelihood(name) >= POSSIBLE
     )
     return Choice(true, possible)
 
