@@ -34,9 +34,11 @@ NEAR_CENTRE, OFF_CENTRE = 0.12, 0.45  # of the core's centre of mass, in its mea
 LEAST_RADIUS = 0.4
 CLOSED_DEG, OPEN_DEG = 320.0, 240.0  # of a ring that is closed, that is surely open
 LONG, ROUND = 3.0, 1.8  # elongation of an arc along the rim, of a blob there
+PARTED_DEG = 45.0  # an empty part of the core's arc from which it is two places
+FAINT_SHARE = 0.4  # of the fails: a ring of which less stands out is known in pieces
 PIECE = 0.15  # share of the core of a group that counts
 CLUSTERED_Z, RANDOM_Z = 5.0, 2.0  # join counts, standard deviations
-BENT_DEG, STRAIGHT_DEG = 35.0, 12.0
+BENT_DEG, STRAIGHT_DEG = 45.0, 12.0
 EVERYWHERE = ("random", "none", "near-full")  # patterns that lie nowhere in particular
 RINGS = ("donut", "edge-ring")
 
@@ -69,6 +71,8 @@ def _places(facts: Facts, pattern: Choice) -> tuple[Choice, Choice]:
     core = facts.background.core
     at = disk(*core.shape)
     held = np.flatnonzero(core)
+    if somewhere(pattern) and not held.size and "edge-ring" in pattern.true:
+        return Choice(("edge",), ("outer",)), Choice((), QUADRANTS)
     if not somewhere(pattern) or not held.size:
         near_full = "near-full" in pattern.true
         zone = _of_rates(facts) if near_full else Choice((), ZONES)
@@ -80,10 +84,20 @@ def _places(facts: Facts, pattern: Choice) -> tuple[Choice, Choice]:
         np.maximum(share / MOST_OF_IT, full / FULL),
         np.maximum(share / SOME_OF_IT, full / HALF_FULL),
     )
+    if "edge-ring" in pattern.true and "edge" not in zones.true:
+        zones = Choice((*zones.true, "edge"), tuple(n for n in zones.possible if n != "edge"))
+    if _faint_ring(facts, pattern):
+        return zones, Choice((), QUADRANTS)
     quarters = np.bincount(at.quadrant.ravel()[held], minlength=4) / held.size
     if quarters.min() >= SURROUNDS:
         return zones, Choice((), QUADRANTS)
     return zones, _banded(QUADRANTS, quarters / MOST_OF_IT, quarters / SOME_OF_IT)
+
+
+def _faint_ring(facts: Facts, pattern: Choice) -> bool:
+    """Whether only pieces of a ring stand out: where they lie says little of where it lies."""
+    local = set(pattern.true) - set(EVERYWHERE)
+    return bool(local) and local <= set(RINGS) and facts.background.core_share < FAINT_SHARE
 
 
 def _of_rates(facts: Facts) -> Choice:
@@ -198,12 +212,23 @@ def _clock(facts: Facts, pattern: Choice) -> Clock | None:
         covered = facts.edge.coverage_deg if "edge-ring" in local else facts.arc.span_deg / HELD
         if covered >= CLOSED_DEG:
             return Clock(ALL_ROUND)
-        if "edge-ring" in local or covered > OPEN_DEG:
+        if "edge-ring" in local or covered > OPEN_DEG or _faint_ring(facts, pattern):
             return None
     if facts.arc.span_deg >= 150 and local != {"edge-loc"}:
         return None
     arc = facts.arc
+    if _widest_gap(facts) > PARTED_DEG:
+        return None  # separate places: an interval that holds both holds what lies between, too
     return Clock("", hours(arc.from_deg), hours(arc.to_deg), 0.75 + arc.span_deg / 240)
+
+
+def _widest_gap(facts: Facts) -> float:
+    """Degrees of the widest empty part of the core's arc; 0 where that holds fewer than two."""
+    core = facts.background.core
+    clock = disk(*core.shape).clock_deg.ravel()[np.flatnonzero(core)]
+    after = np.sort((clock - facts.arc.from_deg) % 360)
+    inside = after[after <= facts.arc.span_deg + 1e-3]
+    return float(np.diff(inside).max()) if len(inside) > 1 else 0.0
 
 
 def _counts(facts: Facts) -> dict[str, Number]:
