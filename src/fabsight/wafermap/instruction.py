@@ -83,7 +83,7 @@ def made(wafers: Iterator[Wafer], per_class: int, per_map: int, settings: WaferS
         posed = [draft.posed for draft in found]
         wrong = gates(posed)
         refused.update(wrong.values())
-        floors[family] = floor(posed)
+        floors[family] = floor([one for k, one in enumerate(posed) if k not in wrong])
         examples += [_example(d, settings) for k, d in enumerate(found) if k not in wrong]
     return Made(tuple(examples), usable, dict(refused), floors, len(drafts))
 
