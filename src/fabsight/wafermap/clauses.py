@@ -1,179 +1,109 @@
-"""Sentences to clauses, and what a clause denies: the scope of "no", "not", "is clear".
+"""Sentences to clauses: where one statement ends and the next begins.
 
     "The centre is clear, but the edge fails from 2 to 4 o'clock, not all round."
      -------------------      ------------------------------------  -------------
-     denied by its predicate   asserted                              denied by "not"
 
-A negation reaches forward to the end of its clause ("no ring or arc"); a predicate reaches back to
-its subject ("the ring is absent"). Two negations of one thing cancel. Sentences that assert nothing
-(questions, conditions) are left out. After NegEx (Chapman et al. 2001, J. Biomed. Inform. 34(5)).
+`scope` says what each clause denies. Text has its values masked: each letter of a mention is
+U+0001, so that a word of the lexicon is never taken for a verb.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import pairwise
 
-from fabsight.wafermap.lexicon import Mention, blank
-
-SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=\S)|\n+")
-ABBREVIATIONS = re.compile(r"\b(e\.g|i\.e|approx|ca|vs|no|fig|resp|etc)\.", re.I)
-NOT_SAID = re.compile(
-    r"^(?:if|unless|were (?:it|there)|had |suppose|assuming|whether|for a |typically,? (?:a|an) )\b"
-    r"|\bwould (?:be|show|look|have|appear|indicate|produce|suggest)\b"
+# "The rim is clean. The centre is not." is one sentence: the second part is not said in full.
+SHORT = r"[^.;,!?\n]{0,60}\b(?:is|are|does|do|has)(?: not| too)?(?:[.;!?]|\s*$)"
+SENTENCE = re.compile(rf"(?<=[.!?;])\s+(?=\S)(?!{SHORT})|\n+")
+ABBREVIATIONS = re.compile(
+    r"\b(e\.g|i\.e|approx|ca|vs|no(?=\.? ?\d)|fig|resp|etc|sig)\.(?= ?[^\s])", re.I
 )
-HEDGE = re.compile(
-    r"\b(?:may|might|could|possibly|perhaps|probably|likely|presumably|seems?|"
-    r"appears? to|suggests?|"
-    r"uncertain|tentative(?:ly)?|potential(?:ly)?|cannot be (?:excluded|ruled out)|hypothe\w+)\b"
-)
-# Look like negations and are none.
-NO_NEGATION = re.compile(
-    r"\b(?:no doubt|not only|no question|not just|not merely|nothing but|no less than|"
-    r"cannot be (?:excluded|"
-    r"ruled out)|not (?:be )?(?:excluded|ruled out)|cannot (?:exclude|"
-    r"rule out)|not unlike|no more than|"
-    r"not surprising(?:ly)?|no matter)\b"
-)
-FORWARD = re.compile(
-    r"\b(?:no|not|never|without|lacks?|lacking|lack of|absence of|free (?:of|from)|"
-    r"clear of|devoid of|"
-    r"rather than|instead of|as opposed to|unlike|excludes?|excluding|rules? out|"
-    r"ruling out|neither|nor|"
-    r"none of|hardly any|hardly|scarcely|barely any|few(?:er)?|outside(?: of)?|"
-    r"away from|other than|spares?|sparing|"
-    r"avoids?|avoiding|fails to (?:show|reach)|except(?: for| in| at)?|but not|cannot|"
-    r"nothing|nowhere|"
-    r"differs? from|different from|contrary to|is wrong to)\b|n't\b"
-)
-BAD = (
-    r"affected|present|visible|seen|found|observed|involved|failing|detected|evident|"
-    r"hit|damaged|failed|fail|"
-    r"noticeable|discernible|apparent|concerned|touched|contaminated|defective"
-)
-ABSENT = "absent|missing|unlikely|excluded|ruled out|avoided|wrong|incorrect"
-GOOD = (
-    "clear|clean|unaffected|intact|spared|free|good|passing|healthy|defect-free|empty|"
-    "untouched|fine|"
-    "functional|yielding|undamaged|unharmed|quiet|normal|ok|low|lower|not affected"
-)
-ADVERB = (
-    r"(?:(?:mostly|largely|entirely|completely|fully|quite|almost|nearly|essentially|"
-    r"all|very|clearly|relatively|itself|perfectly|totally|also|still|again|however) )*"
-)
+BULLET = re.compile(r"^\s*(?:[-\u2022>]+|\(?\d{1,2}[.)])\s+(?=\S)")
 LINK = (
-    r"(?:is|are|was|were|remains?|stays?|appears?|looks?|seems?|shows up|has been|have been|"
-    r"can be|be)"
+    r"(?:(?:can|could|may|might|must|should|will|would|has to|have to|had to|is to|are to|"
+    r"needs? to|ought to)(?: (?:therefore|also|thus|safely|well|clearly|surely|certainly))* be|"
+    r"is|are|was|were|remains?|stays?|appears?|looks?|seems?|has been|have been|shows up|"
+    r"turns out|comes out|came out|proves?|being|keeps?)(?: (?:to be|being|considered|left))?"
 )
-FAILS = r"(?:fail\w*|defect\w*|bad)(?: dies)?"
-FEW = r"(?:no|few|hardly any|almost no|next to no)"
-# What is said of a subject: denied of places ("is clear"), of places and things ("is absent").
-AFTER = re.compile(
-    rf"\b(?:(?P<absent>(?:{LINK}|does|do|can) ?(?:not|n't|never|hardly|barely|nowhere) {ADVERB}"
-    rf"(?:be |to be )?(?:{BAD})|{LINK} {ADVERB}(?:{ABSENT}))"
-    rf"|(?P<double>{LINK} ?(?:not|n't|never|hardly) {ADVERB}(?:{GOOD}|{ABSENT}))"
-    rf"|(?P<good>{LINK} {ADVERB}(?:{GOOD})|{ADVERB}(?:pass|passes|works|yields)(?! on)"
-    rf"|shows? {FEW} {FAILS}|ha(?:s|ve) {FEW} {FAILS}|contains? {FEW} {FAILS}))\b"
+VERBS = (
+    rf"{LINK}|has|have|lie|lies|sits?|forms?|shows?|covers?|spans?|concentrates?|"
+    r"clusters?|passe?s?|does|do|runs?|reach\w*|contains?|exhibits?|extends?|"
+    r"occup\w+|resembles?|points?|falls?|starts?|ends?|stretch\w*|loads?|leaves?|spares?|"
+    r"avoids?|suffers?|affects?|hits?|carr(?:y|ies)|follows?|means?|sees?|find|finds|found|"
+    r"appears?|belongs?|takes?|comes?|gives?|makes?|goes|stops?|misses|skips?|closes?|"
+    r"encircles?|touches|escapes?|survives?|yields?|dominates?|holds?|fits?|describes?|"
+    r"suggests?|indicates?|argues?|speaks?|excludes?|rules|lacks?|bears?|harbou?rs?|"
+    r"(?<=\x01 )fails?|(?<=dies )fail|(?<=it )fails|(?<=wafer )fails|failed|see|note|looks?"
 )
-BOUNDARY = re.compile(
-    r",? (?:but(?! also)|however|whereas|while|although|though|yet|instead,|on the other hand|"
-    r"in contrast)\b| - |\("
+VERB = re.compile(rf"\b(?:{VERBS})\b")
+# "and avoids the ...": a verb without a subject of its own.
+NEW_VERB = re.compile(
+    r" (?:also |then |only |even |mainly |mostly |instead )?(?!this |thus |its |his |across |"
+    r"fails |dies |is |failures |failing |plus |as |less )"
+    r"[a-z]+(?:[^s\W]s|es) (?:the |an? |at |in |to |from |along |only |mainly |all |neither |no |"
+    r"both )"
+    r"| (?:gather|sit|lie|cluster|concentrate|hit|affect|occupy|follow|form|reach|cover|load|run|"
+    r"fill|appear|show|spread|extend|accumulate|crowd|keep|stay|leave|avoid|spare|miss|favou?r) "
 )
-VERB = re.compile(
-    rf"\b(?:{LINK}|has|have|lies?|sits?|forms?|shows?|covers?|spans?|concentrates?|"
-    rf"clusters?|fails?|passe?s?|does|do|runs?|reach\w*|contains?|exhibits?|extends?|"
-    rf"occup\w+|resembles?|points?|keeps?|falls?|starts?|ends?|stretch\w*)\b"
+CUT = re.compile(
+    r",? (?:(?<!everything )(?<!everywhere )(?<!anything )(?<!nothing )(?<!all )but(?! also| "
+    r"not\b)|whereas|while|whilst|although|even though|yet|instead,|"
+    r"despite|(?<=, )just|(?<=, )merely|(?<=, )simply)\b|,? but (?=not\b)|"
+    r"^(?:although|though|while)\b"
+    r"| - |[;.] | \((?=[^()]*\b(?:is|are|fails?|shows?|lies?|sits?|has)\b)|, (?=(?:rather|only|"
+    r"instead) )"
+    r"| (?:with|leaving|together with)(?= (?:the )?(?:rest|\x01+(?: and (?:the )?\x01+)?"
+    r"(?: \w+ly)? (?:clear|clean|alone|untouched|unaffected|intact|free|empty|spared|unharmed)\b))"
 )
-JOIN = re.compile(r", (?:and |or |so |then )?| and ")
-DENIES = re.compile(r"(?:not|no|never|rather than|without|with no|instead of)\b")
-NEAR = 9  # letters between two negations, the second of which is denied by the first
-PLACES = ("zone", "quadrant", "clock")
-
-
-@dataclass(frozen=True)
-class Stated:
-    """A mention with what the text says of it: that it holds or not, with reserve or without."""
-
-    mention: Mention
-    holds: bool
-    hedged: bool
+JOIN = re.compile(
+    r",? (?:and |or |so |then |nor |which |because |since |as )|, (?=\S)|: |"
+    r",? (?:however|though|on the other hand|in contrast|by contrast)\b,?"
+)
+# "apart from the rim, no zone is hit": what is excepted belongs to the clause that follows.
+FRONTED = re.compile(
+    r"\W*(?:except|apart from|aside from|save for|with the exception|other than|outside|unlike|"
+    r"in contrast|contrary to|rather than|instead of|as opposed|besides|beyond)\b"
+)
+HARDLY = re.compile(r"(?:the )?\x01+ (?:hardly|not|barely|never|scarcely)\b")
+CONJUNCTION = re.compile(r", (?:and|so|or|then) ")
+DENIES = re.compile(r"(?:not|no|never|rather than|without|with no|instead of|nor)\b")
 
 
 def sentences(text: str) -> Iterator[str]:
-    """The sentences of a text that assert something."""
+    """The sentences of a text, without the marks of a list."""
     guarded = ABBREVIATIONS.sub(r"\1", text)
-    for sentence in SENTENCE.split(guarded):
-        said = sentence.strip()
-        if said and not said.endswith("?") and not NOT_SAID.search(said):
+    for line in SENTENCE.split(guarded):
+        said = BULLET.sub("", line).strip()
+        if said:
             yield said
 
 
-def stated(sentence: str, mentions: Sequence[Mention]) -> list[Stated]:
-    """What a sentence (lower case) says of what it mentions.
+def clauses(masked: str) -> list[tuple[int, int]]:
+    r"""Where the clauses of a sentence begin and end.
 
-    >>> from fabsight.wafermap.lexicon import mentions
-    >>> said = "no scratch is seen, but the centre is not clear"
-    >>> [(s.mention.value, s.holds) for s in stated(said, mentions(said))]
-    [('scratch', False), ('centre', True)]
+    >>> text = "the \x01 is clear, but the \x01 fails"
+    >>> [text[a:b] for a, b in clauses(text)]
+    ['the \x01 is clear', ', but the \x01 fails']
     """
-    found: list[Stated] = []
-    for start, stop in clauses(sentence):
-        inside = [m for m in mentions if start <= m.start < stop]
-        found += _in_clause(sentence, (start, stop), inside)
-    return found
-
-
-def clauses(sentence: str) -> list[tuple[int, int]]:
-    """Where the clauses of a sentence begin and end."""
-    cuts = {0, *(match.start() for match in BOUNDARY.finditer(sentence))}
-    for match in JOIN.finditer(sentence):
-        before = sentence[max(cut for cut in cuts if cut <= match.start()) : match.start()]
-        after = JOIN.split(sentence[match.end() :])[0]
-        if (VERB.search(before) and VERB.search(after)) or DENIES.match(after):
+    cuts = {0, *(match.start() for match in CUT.finditer(masked))}
+    joins = list(JOIN.finditer(masked))
+    stops = [*(match.start() for match in joins), len(masked)]
+    for match, end in zip(joins, stops[1:], strict=True):
+        start = max(cut for cut in cuts if cut <= match.start())
+        if _is_new(masked, start, match, end):
             cuts.add(match.start())
-    edges = [*sorted(cuts), len(sentence)]
+    edges = [*sorted(cuts), len(masked)]
     return [(a, b) for a, b in pairwise(edges) if b > a]
 
 
-def _in_clause(sentence: str, span: tuple[int, int], inside: Sequence[Mention]) -> list[Stated]:
-    start, stop = span
-    text = NO_NEGATION.sub(lambda m: " " * len(m.group()), sentence[start:stop])
-    for mention in inside:  # a negation inside a term is part of the term
-        text = blank(text, mention.start - start, mention.stop - start)
-    predicates = list(AFTER.finditer(text))
-    for predicate in predicates:
-        text = blank(text, *predicate.span())
-    negations = _negations(text, start)
-    hedged = bool(HEDGE.search(sentence[start:stop]))
-    said = []
-    for mention in inside:
-        before = [(place, denies) for place, denies in negations if place < mention.start]
-        place, denied = before[-1] if before else (0, False)
-        if denied and mention.slot in PLACES and _denies_a_thing(place, mention, inside):
-            continue  # "no scratch in the centre" says nothing of the centre
-        denials = denied + mention.flip + _denied_after(mention, predicates, start)
-        said.append(Stated(mention, denials % 2 == 0, hedged))
-    return said
-
-
-def _negations(text: str, start: int) -> list[tuple[int, bool]]:
-    """Where the negations of a clause stand, and whether each denies: "not without" does not."""
-    found: list[tuple[int, bool]] = []
-    last = -NEAR
-    for match in FORWARD.finditer(text):
-        nested = match.start() - last < NEAR and "\x1f" not in text[max(last, 0) : match.start()]
-        found.append((start + match.start(), not (nested and found and found[-1][1])))
-        last = match.end()
-    return found
-
-
-def _denies_a_thing(negation: int, place: Mention, inside: Sequence[Mention]) -> bool:
-    return any(m.slot not in PLACES and negation < m.start < place.start for m in inside)
-
-
-def _denied_after(mention: Mention, predicates: Sequence[re.Match[str]], start: int) -> bool:
-    """Whether the first predicate after a mention denies it."""
-    for predicate in predicates:
-        if start + predicate.start() > mention.start:
-            return bool(predicate["absent"] or (predicate["good"] and mention.slot in PLACES))
-    return False
+def _is_new(masked: str, start: int, join: re.Match[str], end: int) -> bool:
+    """Whether a clause begins at a comma or "and": there are verbs on both sides, or a denial."""
+    after = masked[join.end() : end]
+    if FRONTED.match(masked, start) and not VERB.search(masked, start, join.start()):
+        return False
+    if join[0] != ": " and (DENIES.match(after) or HARDLY.match(after)):
+        return True
+    if not VERB.search(masked, start, join.start()):
+        # ", and" after something without a verb: a list, or else a new clause
+        listed = not CONJUNCTION.match(join[0]) or "," in masked[start : join.start()]
+        return not listed and bool(VERB.search(after))
+    return bool(VERB.search(after) or NEW_VERB.match(" " + after))

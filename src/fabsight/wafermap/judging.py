@@ -21,6 +21,7 @@ from fabsight.wafermap.claims import (
 HOURS = 12.0
 TURN = 180.0  # degrees after which a line's direction is the same
 LEAST_OVERLAP = 0.5  # of the shorter of two clock intervals
+ALL_H, SHORT_H = 0.9 * HOURS, 3.0  # what means all round, what only a part of it
 NARROW_H = 1.0  # intervals shorter than this are widened to it before they are compared
 
 
@@ -87,14 +88,21 @@ def _clock(claim: Claim, clock: Clock | None) -> Verdict:
         if not clock.word:  # an interval: the longer, the nearer to all round
             long = span((clock.start_h, clock.stop_h)) >= 0.75 * HOURS
             return "not checkable" if long and claim.value == ALL_ROUND else "contradicted"
-        return "contradicted" if clock.word == ALL_ROUND else "not checkable"
+        return "not checkable"
     if not isinstance(claim.value, tuple):
         return "not checkable"
     if clock.word == UNDEFINED:
         return "not checkable"
     if clock.word == ALL_ROUND:
-        return "supported" if span(claim.value) >= 0.9 * HOURS else "contradicted"
+        return _part_of_all(span(claim.value))
     return _intervals(claim.value, (clock.start_h, clock.stop_h), clock.tolerance_h)
+
+
+def _part_of_all(hours: float) -> Verdict:
+    """Of a pattern that lies all round: an hour or a short interval of it fails too."""
+    if hours >= ALL_H:
+        return "supported"
+    return "not checkable" if hours <= SHORT_H else "contradicted"
 
 
 def _intervals(said: Interval, true: Interval, tolerance: float) -> Verdict:

@@ -5,23 +5,23 @@ a zone "edge" nor a shape "ring" is left in it. Text is lower case with plain qu
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from re import Pattern
 
-from fabsight.wafermap.claims import ALL_ROUND, UNDEFINED, Interval, Value
+from fabsight.wafermap.claims import ALL_ROUND, Interval, Value
+from fabsight.wafermap.terms import (
+    BEST,
+    NAMED,
+    NAMES,
+    RIM,
+    SHAPES,
+    TYPES,
+    Term,
+    either,
+    term,
+)
 
-TAKEN = "\x1f"  # stands for each letter that has been read already
-
-
-@dataclass(frozen=True)
-class Term:
-    """Words that mean a value of a slot; `flip`: that it does not hold ("open ring")."""
-
-    slot: str
-    value: Value
-    words: Pattern[str]
-    flip: bool = False
+TAKEN = "\x01"  # stands for each letter that has been read already
 
 
 @dataclass(frozen=True)
@@ -35,18 +35,10 @@ class Mention:
     flip: bool = False
 
 
-def _any(*ways: str) -> str:
-    return "(?:" + "|".join(ways) + ")"
-
-
-def _term(slot: str, value: Value, *ways: str, flip: bool = False) -> Term:
-    return Term(slot, value, re.compile(rf"\b{_any(*ways)}(?!\w)"), flip)
-
-
 # Words that hold a name of the lexicon and do not mean it.
 IDLE = re.compile(
     r"\b"
-    + _any(
+    + either(
         r"edge[- ](?:bead|exclusion|grip\w*|handling|clamp\w*|contact|effector|roll\w*|die|dice)",
         r"(?:end[- ]effector|leading edge|trailing edge|(?:sharp|soft|inner) edges?)",
         r"edges? of (?:the |each |a )?(?:ring|donut|blob|cluster|scratch|line|reticle|field|zone)",
@@ -58,231 +50,81 @@ IDLE = re.compile(
         r"(?:line ?width|production line|pipeline|bottom line|top of (?:that|this))",
         r"right (?:answer|away|now)",
         r"pattern recognition",
+        r"(?:nothing|anything|something|no|any) (?:systematic|clustered|random|special)"
+        r"(?! (?:\w+ )*(?:pattern|signature))",
+        r"(?:cent(?:er|re)|edge|rim|ring|line|local|random|wafer)[- ](?:align\w*|calibrat\w*|"
+        r"detect\w*|find(?:er|ing)|correct\w*|inspect\w*|sensor|check|test|chuck|offset|time|"
+        r"scan|seed|remov\w*|trim\w*|number|effects?|loss|order)",
+        r"(?:off|de)[- ]?cent(?:er|re)d?",
+        r"(?:distance|relative|respect|distances|offset|radius) (?:to|from|of) the "
+        r"(?:\w+ )?(?:edge|rim|cent(?:er|re)|boundary|periphery)",
+        r"(?:ring|band|annulus|halo|circle|concentric|round|wrapped|arranged) "
+        r"(?:(?:a)?round|about|with) the (?:wafer )?cent(?:er|re)",
+        r"(?:left|right) (?:out|over|with)|(?:is|are|was|be) left|bottom line",
+        r"(?:to|on) the other (?:side|edge)",
         r"clear(?:ly)? (?:visible|seen|shows?|that|from|evidence|signs?)",
     )
     + r"(?!\w)"
 )
 
-NOUN = "(?:pattern|defects?|signature|failures?|class|type|label|map)"
-KIND = rf"(?:[- ]?(?:type|class|category|label)?[- ]?{NOUN})"
-AREA = "(?:[- ](?:zone|region|area|ring|band|part|portion|section)s?)?"
-WAFER = "(?:wafer(?:'s)?|map(?:'s)?|disk|disc)"
-RIM = rf"(?:{WAFER} )?(?:edge|rim|perimeter|periphery|circumference|border|boundary|bevel)"
-CORNER = "(?:[- ]hand)?(?: (?:quadrant|quarter|corner|part|region|area|side|edge))?"
-ADJECTIVE = (
-    "(?:systematic|clear|obvious|defect|spatial|particular|discernible|recogni[sz]able|real|such|"
-    "significant|apparent|visible|identifiable|distinct|notable)"
+AREA = (
+    "(?:[- ](?:(?:most )?(?:zone|region|area|ring|band|part|portion|section|annulus|belt|dies|"
+    "radius|third))s?)?"
 )
-IS = "(?:is|are|appears|looks|seems)"
+HAND = "(?:[- ]?hand)?"
+CORNER = (
+    f"{HAND}(?:[- ](?:quadrant|quarter|corner|part|region|area|side|edge|sector|section|portion))?"
+)
 
-NAMES = {  # of the types where a type is asked or named: "the type is center"
-    "edge-ring": "edge[- ]?ring",
-    "edge-loc": "edge[- ]?loc(?:al(?:i[sz]ed)?)?",
-    "near-full": "near(?:ly)?[- ]?full",
-    "donut": "(?:donut|doughnut)",
-    "scratch": "scratch(?:es)?",
-    "center": "cent(?:er|re)(?! ?(?:of|zone|region|area))",
-    "random": "random(?! (?:distribution|spread|arrangement))",
-    "loc": "loc(?:al(?:i[sz]ed)?)?",
-    "none": "none",
-}
-NAME = _any(*NAMES.values())
-NAMED = re.compile(
-    r"\b(?:(?:type|class|pattern|label|category|signature|defect)(?:s|es)?(?: here)?"
-    r"(?: (?:is|are)|:)(?: most likely| probably| clearly)?(?: not)?|classified as|"
-    r"labell?ed(?: as)?|"
-    rf"identified as)(?: an?| the)? (?P<list>[\"']?{NAME}(?:(?:,? and (?:an? )?|,? or (?:an? )?|, "
-    rf"|\+| \+ )[\"']?{NAME})*)(?!\w)"
-)
-TYPES = [
-    _term(
-        "pattern",
-        "none",
-        rf"no (?:{ADJECTIVE} )*(?:pattern|signature)",
-        "none (?:class|type|pattern)",
-        "(?:class|type|label) none",
-        "(?:normal|clean|defect-free|healthy) (?:wafer(?: map)?|map)",
-    ),
-    _term("pattern", "edge-ring", rf"edge[- ]?ring{KIND}?s?"),
-    _term("pattern", "edge-loc", rf"edge[- ]?loc(?:al(?:i[sz]ed)?)?{KIND}?s?"),
-    _term("pattern", "near-full", rf"near(?:ly)?[- ]?full{KIND}?"),
-    _term("pattern", "donut", rf"(?:donut|doughnut)(?:[- ]shaped?|[- ]like)?{KIND}?s?"),
-    _term("pattern", "scratch", rf"scratch(?:es|-like)?{KIND}?"),
-    _term(
-        "pattern",
-        "center",
-        rf"cent(?:er|re){KIND}",
-        r"cent(?:er|re) \((?:type|class|pattern)\)",
-        "bull'?s[- ]?eye",
-    ),
-    _term("pattern", "random", rf"random{KIND}"),
-    _term(
-        "pattern",
-        "loc",
-        rf"loc{KIND}?",
-        rf"local(?:i[sz]ed)?{KIND}",
-        "local(?:i[sz]ed)? (?:cluster|spot|patch)",
-    ),
-]
-SHAPES = [
-    _term(
-        "clock",
-        ALL_ROUND,
-        "(?:open|incomplete|broken|partial|interrupted) ring",
-        rf"ring (?:{IS} )?(?:open|incomplete|broken|interrupted|"
-        "not (?:closed|complete|continuous|unbroken))",
-        flip=True,
-    ),
-    _term(
-        "clock",
-        ALL_ROUND,
-        "(?:closed|complete|full|continuous|unbroken|entire) ring",
-        rf"ring (?:{IS} )?(?:closed|complete|unbroken|continuous)",
-        "full circle",
-        "full 360",
-        "all (?:the way )?(?:a)?round(?: the (?:clock|wafer|edge|rim|circumference|perimeter))?",
-        "(?:the )?(?:entire|whole|full|complete) (?:circumference|perimeter|periphery|rim)",
-        "(?:every|all) clock (?:positions?|directions?)",
-        "in (?:all|every) directions?",
-        "completely around",
-    ),
-    _term(
-        "clock",
-        UNDEFINED,
-        "no (?:(?:preferred|particular|specific|defined|clear|single|meaningful) )?"
-        "(?:clock (?:position|direction)|angular (?:position|preference))",
-        "clock position is (?:undefined|not defined|meaningless)",
-        "no preferred (?:angle|direction)",
-    ),
-    _term("clock", UNDEFINED, "have a clock position", flip=True),
-    _term(
-        "repeats",
-        "reticle",
-        "(?:repeat|recur|periodic)[^.,;]{0,40}(?:reticle|exposure|shot|field|mask)s?",
-        "reticle[- ](?:repeat|pattern|signature|periodic)[a-z]*",
-    ),
-    _term("repeats", "rows", r"(?:repeat|recur|periodic)[^.,;]{0,25}rows?"),
-    _term("repeats", "columns", r"(?:repeat|recur|periodic)[^.,;]{0,25}columns?"),
-    _term(
-        "repeats",
-        "none",
-        r"(?:do(?:es)? not|don't|doesn't) (?:repeat|recur)\w*",
-        "no (?:repetition|periodicity|repeaters)",
-        "non-?periodic",
-        "aperiodic",
-    ),
-    _term("repeats", "none", "do repeat", flip=True),
-    _term(
-        "morphology",
-        "ring",
-        "ring(?:[- ]shaped?|[- ]like)?s?",
-        "annul(?:us|ar|i)",
-        "circular band",
-        "halo",
-        r"toroid\w*",
-    ),
-    _term(
-        "morphology",
-        "arc",
-        "arcs?(?:[- ]shaped?)?",
-        "crescents?(?:[- ]shaped?)?",
-        r"semi-?circ\w+",
-        "(?:half|part)[- ]ring",
-    ),
-    _term(
-        "morphology",
-        "line",
-        "lines?(?:[- ](?:shaped?|like))?",
-        "linear(?:ly)?",
-        "streaks?",
-        "(?:chain|track|trace) of (?:failing )?dies",
-    ),
-    _term("morphology", "striped", "strip(?:e|ed|es|ing)", "band(?:ed|ing)"),
-    _term(
-        "morphology",
-        "scattered",
-        "scattered",
-        "dispersed",
-        "sprinkled",
-        "isolated (?:fails|failures|failing dies|dies)",
-    ),
-    _term(
-        "morphology",
-        "blob",
-        "blobs?(?:[- ](?:shaped?|like))?",
-        "spot",
-        "patch",
-        "clump",
-        "blotch",
-        "(?:compact|dense|tight|single|round|one) (?:cluster|spot|patch|group|clump)",
-    ),
-    _term(
-        "arrangement",
-        "clustered",
-        "(?:spatially )?cluster(?:ed|ing)",
-        "not random",
-        "non-?random(?:ly)?",
-        "keep together",
-        "aggregated",
-        "systematic(?:ally)?",
-        "grouped",
-    ),
-    _term(
-        "arrangement",
-        "random",
-        "(?:spread |distributed )?at random",
-        "random(?:ly)?(?: (?:distributed|spread|scattered|placed|located))?",
-        "spatially random",
-        "random (?:distribution|arrangement|spread)",
-        "unclustered",
-        "no spatial (?:correlation|structure|clustering)",
-    ),
-    _term(
-        "symmetry",
-        "one-sided",
-        "one-?sided",
-        r"asymmetr\w+",
-        "lop-?sided",
-        "skewed",
-        "unsymmetrical",
-    ),
-    _term(
-        "symmetry",
-        "symmetric",
-        r"(?:(?:rotational|radial|circular)(?:ly)? )?symmetr\w+"
-        r"(?: about the (?:wafer's )?cent(?:er|re))?",
-        "axisymmetric",
-        "same on all sides",
-    ),
-]
+
+def _quarter(name: str, vertical: str, side: str, compass: str, letters: str) -> Term:
+    """The term for a quadrant, which is said by its sides or by a direction."""
+    return term(
+        "quadrant",
+        name,
+        f"(?:{vertical})(?: and |[- ]?(?:hand )?){side}{CORNER}",
+        f"{side}[- ](?:{vertical}){CORNER}",
+        rf"{compass}\w*(?: (?:quadrant|quarter|corner|part|sector))?",
+        f"{letters}(?:[- ](?:quadrant|quarter|corner|part|sector|side))",
+        f"(?<=in the ){letters}",
+    )
+
+
 PLACES = [
-    _term(
+    term(
         "zone",
         "mid-radius",
-        f"mid[- ]?radi(?:us|al){AREA}",
-        "middle (?:zone|ring|band|radius|annulus)",
-        "intermediate radi(?:us|i)",
-        "(?:half[- ]?way )?between (?:the )?cent(?:er|re) and (?:the )?(?:edge|rim)",
+        f"(?:(?:area|zone|region|band|ring|dies) (?:at|around|near) )?(?:the )?"
+        f"mid(?:dle)?[- ]?radi(?:us|al|i){AREA}",
+        "mid[- ]?(?:zone|ring|band|annulus|range)",
+        "middle (?:zone|ring|band|radius|annulus|belt)",
+        "intermediate (?:radi(?:us|i)|zone|ring|band)",
+        "half[- ]?way (?:out|to the (?:edge|rim))|half (?:of )?(?:the|its) radius|half[- ]radius",
+        "(?:half[- ]?way |midway )?between (?:the )?cent(?:er|re) and (?:the )?(?:edge|rim)",
     ),
-    _term("quadrant", "upper right", f"(?:upper|top)[- ]right{CORNER}", r"north-?east\w*"),
-    _term("quadrant", "lower right", f"(?:lower|bottom)[- ]right{CORNER}", r"south-?east\w*"),
-    _term("quadrant", "lower left", f"(?:lower|bottom)[- ]left{CORNER}", r"south-?west\w*"),
-    _term("quadrant", "upper left", f"(?:upper|top)[- ]left{CORNER}", r"north-?west\w*"),
-    _term(
+    _quarter("upper right", "upper|top", "right", "north-?east", "ne"),
+    _quarter("lower right", "lower|bottom", "right", "south-?east", "se"),
+    _quarter("lower left", "lower|bottom", "left", "south-?west", "sw"),
+    _quarter("upper left", "upper|top", "left", "north-?west", "nw"),
+    term(
         "zone",
         "edge",
-        "outer (?:edge|rim|boundary|periphery)",
-        f"{RIM}{AREA}",
-        "outermost (?:dies|ring|zone|rows?)",
+        "(?:extreme |very |outer )(?:edge|rim|boundary|periphery|margin)(?: of the (?:wafer|map))?",
+        f"{RIM}{AREA}(?: of the (?:wafer|map))?",
+        "outermost (?:dies|ring|zone|rows?|band|area|region)",
         f"peripheral(?:ly)?{AREA}",
     ),
-    _term("zone", "outer", f"outer{AREA}"),
-    _term("zone", "inner", f"inner{AREA}"),
-    _term(
+    term("zone", "outer", f"outer{AREA}"),
+    term("zone", "inner", f"inner{AREA}"),
+    term(
         "zone",
         "centre",
-        f"(?:(?:wafer|map|die)[- ])?cent(?:er|re|ral|rally|red|ered){AREA}",
-        "(?:middle|core) of the (?:wafer|map)",
+        f"(?:(?:very|dead|wafer|map|die)[- ])?cent(?:er|re|ral|rally|red|ered)(?:most)?{AREA}"
+        "(?: of the (?:wafer|map))?",
+        "(?:very )?(?:middle|core|heart|hub) of the (?:wafer|map|disc|disk)",
+        "(?:very middle|innermost (?:zone|dies|area|region)|wafer (?:middle|core))",
+        "(?<=the )(?:middle|core)(?= (?:is|are|remains|stays|looks|fails|itself|of it|suffers|"
+        "shows|has|was)\\b)",
     ),
 ]
 SIDES: dict[str, Interval] = {
@@ -292,24 +134,33 @@ SIDES: dict[str, Interval] = {
     "left": (7.5, 10.5),
 }
 DIRECTIONS = [
-    _term(
+    term(
         "clock",
         interval,
-        f"(?:at|on|to|along|near|towards?) the (?:{side})",
+        f"(?:at|on|to|along|near|towards?) the (?:{side})(?! (?:of|half) )",
         f"(?:{side})(?:[- ]hand)?(?:most)? (?:side|half|edge|part)",
     )
     for side, interval in SIDES.items()
 ]
+NAME_WORDS = [(value, re.compile(rf"\b{words}(?!\w)")) for value, words in NAMES.items()]
 TERMS = [*TYPES, *SHAPES, *PLACES, *DIRECTIONS]
 
-HOUR = r"(\d{1,2})(?:[:.](\d{2}))?"
-CLOCK = r" ?o'? ?clock"
-ABOUT = "(?:about |roughly |approximately |around |the )?"
+HOUR = r"(\d{1,2})(?:[:.](\d{2}))?(?! ?%)"
+CLOCK = r"[- ]?o'? ?clock"
+ABOUT = "(?:about |roughly |approximately |around |the |say |just )*"
 BETWEEN = re.compile(
-    rf"\b(?:from |between )?{ABOUT}{HOUR}(?:{CLOCK})? ?(?:-|to|and|through|until) ?"
-    rf"{ABOUT}{HOUR}{CLOCK}"
+    rf"\b(?:from |between )?{ABOUT}{HOUR}(?:{CLOCK})?"
+    r"(?: ?(?:-|/) ?| (?:up |round |around |all the way |over |through )*(?:to|and|through|until|"
+    rf"till|through to) ){ABOUT}{HOUR}(?:{CLOCK}| on the clock)(?: (?:position|segment|sector)s?)?"
+    rf"|\b(?:from |between ){ABOUT}{HOUR}{CLOCK} (?:(?:up |round )?to|and|until|till) {ABOUT}{HOUR}"
+    r"(?!\w| ?%| dies)"
 )
-AT = re.compile(rf"\b(?:at |near |towards? )?{ABOUT}{HOUR}{CLOCK}")
+AT = re.compile(
+    rf"\b(?:at |near |towards? )?{ABOUT}{HOUR}{CLOCK}(?: (?:position|direction|segment|sector))?"
+)
+EXCEPTED = re.compile(r"\b(?:except|apart from|aside from|save for|with the exception)\b")
+NOTHING = re.compile(r"no\b|without\b|lacks\b|free\b")
+STOP = re.compile(r"[,;:]| but | and ")
 
 
 def mentions(text: str) -> list[Mention]:
@@ -319,18 +170,34 @@ def mentions(text: str) -> list[Mention]:
     [('pattern', 'edge-ring'), ('clock', (2.0, 4.0))]
     """
     found: list[Mention] = []
+    whole = text
     for source in (_named, _clocks):
         for mention in source(text):
             text = blank(text, mention.start, mention.stop)
             found.append(mention)
     for match in IDLE.finditer(text):
         text = blank(text, *match.span())
-    for term in TERMS:
-        for match in term.words.finditer(text):
+    for one in TERMS:
+        for match in one.words.finditer(text):
             start, stop = match.span()
-            found.append(Mention(term.slot, term.value, start, stop, term.flip))
+            found.append(Mention(one.slot, one.value, start, stop, one.flip))
             text = blank(text, start, stop)
-    return sorted(found, key=lambda mention: mention.start)
+    found.sort(key=lambda mention: mention.start)
+    return [m for k, m in enumerate(found) if not _of_a_part(whole, m, found[k + 1 :])]
+
+
+def _of_a_part(text: str, mention: Mention, later: Sequence[Mention]) -> bool:
+    """Whether "no pattern" is said of a place that follows: a denial of the place, no type."""
+    if mention.value != "none":
+        return False
+    if EXCEPTED.search(text):
+        return True
+    if not NOTHING.match(text, mention.start):
+        return False
+    return any(
+        one.slot in ("zone", "quadrant", "clock") and not STOP.search(text, mention.stop, one.start)
+        for one in later
+    )
 
 
 def blank(text: str, start: int, stop: int) -> str:
@@ -340,19 +207,25 @@ def blank(text: str, start: int, stop: int) -> str:
 
 def _named(text: str) -> Iterator[Mention]:
     """The types in what is said to be the type: "the types are center and scratch"."""
-    for match in NAMED.finditer(text):
-        first, stop = match.span("list")
-        for value, words in NAMES.items():
-            for name in re.finditer(rf"\b{words}(?!\w)", text[first:stop]):
-                yield Mention("pattern", value, first + name.start(), first + name.end())
-                text = blank(text, first + name.start(), first + name.end())
+    for words, groups in ((NAMED, ("list",)), (BEST, ("best", "bare"))):
+        for match in words.finditer(text):
+            group = next(name for name in groups if match[name] is not None)
+            first, stop = match.span(group)
+            for value, name in NAME_WORDS:
+                for one in name.finditer(text, first, stop):
+                    yield Mention("pattern", value, *one.span())
+                    text = blank(text, *one.span())
 
 
 def _clocks(text: str) -> Iterator[Mention]:
+    if "clock" not in text:
+        return
     for match in BETWEEN.finditer(text):
-        start, stop = _hour(*match.group(1, 2)), _hour(*match.group(3, 4))
+        four = match.groups()[:4] if match[1] else match.groups()[4:]
+        start, stop = _hour(*four[:2]), _hour(*four[2:])
         if start is not None and stop is not None:
-            yield Mention("clock", (start, stop), *match.span())
+            value = (start, stop) if start != stop else ALL_ROUND
+            yield Mention("clock", value, *match.span())
             text = blank(text, *match.span())
     for match in AT.finditer(text):
         hour = _hour(*match.group(1, 2))
@@ -360,9 +233,9 @@ def _clocks(text: str) -> Iterator[Mention]:
             yield Mention("clock", (hour, hour), *match.span())
 
 
-def _hour(hours: str, minutes: str | None) -> float | None:
+def _hour(hours: str | None, minutes: str | None) -> float | None:
     """The hour, 0 < h <= 12; None where a clock has none such."""
-    value = int(hours) + int(minutes or 0) / 60
-    if value >= 13 or int(minutes or 0) > 59:
+    value = int(hours or 0) + int(minutes or 0) / 60
+    if hours is None or value >= 13 or int(minutes or 0) > 59:
         return None
     return value % 12 or 12.0

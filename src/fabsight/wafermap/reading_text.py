@@ -11,10 +11,13 @@ from functools import lru_cache
 
 from fabsight.wafermap.causes import CAUSES, REASONS
 from fabsight.wafermap.claims import Answer, Claim
-from fabsight.wafermap.clauses import HEDGE, sentences, stated
+from fabsight.wafermap.clauses import sentences
 from fabsight.wafermap.lexicon import Mention, blank, mentions
+from fabsight.wafermap.negation import HEDGE
 from fabsight.wafermap.phrases import ABSTAINS, CONVENTION, NO_CONTEXT, WITHDRAWN
+from fabsight.wafermap.plain_text import plain
 from fabsight.wafermap.quantities import quantities, spelled
+from fabsight.wafermap.scope import stated
 
 KEPT = 4096  # sentences whose claims are kept: models repeat themselves
 LEAD = re.compile(
@@ -23,23 +26,6 @@ LEAD = re.compile(
     re.I,
 )
 NOTE = re.compile(r"\([^()]*\bnotch\b[^()]*\)|[^.!?\n]*\bconvention\b[^.!?\n]*[.!?\n]?", re.I)
-PLAIN = str.maketrans(
-    {
-        "\u2019": "'",
-        "\u2018": "'",
-        "\u201c": '"',
-        "\u201d": '"',
-        "\u2013": "-",
-        "\u2014": " - ",
-        "\u2212": "-",
-        "\u2011": "-",
-        "\u00a0": " ",
-        "*": " ",
-        "_": " ",
-        "`": " ",
-        '"': " ",
-    }
-)
 CAUSAL = re.compile(
     r"\bcaus\w+|\bdue to\b|\bbecause of\b|\broot\b|\bstem\w*|\bresult\w* (?:from|of)\b|"
     r"\battribut\w+|\bsuggest\w*|"
@@ -72,7 +58,7 @@ def read(text: str) -> Answer:
 
 def claims(text: str) -> Iterator[Claim]:
     """The claims of a text without short answer and notes."""
-    for sentence in sentences(spelled(text.translate(PLAIN).lower())):
+    for sentence in sentences(spelled(plain(text))):
         canonical = _canonical_cause(sentence)
         if canonical:
             yield canonical
