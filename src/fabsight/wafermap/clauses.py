@@ -55,13 +55,15 @@ CUT = re.compile(
     r"(?: \w+ly)? (?:clear|clean|alone|untouched|unaffected|intact|free|empty|spared|unharmed)\b))"
 )
 JOIN = re.compile(
-    r",? (?:and |or |so |then |nor |which |because |since |as )|, (?=\S)|: |"
+    r",? (?:and |or |so |then |nor |which |because |since )|, as |, (?=\S)|: |"
     r",? (?:however|though|on the other hand|in contrast|by contrast)\b,?"
 )
 # "apart from the rim, no zone is hit": what is excepted belongs to the clause that follows.
 FRONTED = re.compile(
-    r"\W*(?:except|apart from|aside from|save for|with the exception|other than|outside|unlike|"
-    r"in contrast|contrary to|rather than|instead of|as opposed|besides|beyond)\b"
+    r"[^\w\x01]*(?:\x01|except|apart from|aside from|save for|with the exception|other than|"
+    r"outside|unlike|"
+    r"at|in|on|near|within|inside|from|around|along|towards|between|in contrast|contrary to|"
+    r"rather than|instead of|as opposed|besides|beyond)\b"
 )
 HARDLY = re.compile(r"(?:the )?\x01+ (?:hardly|not|barely|never|scarcely)\b")
 CONJUNCTION = re.compile(r", (?:and|so|or|then) ")

@@ -50,6 +50,8 @@ IDLE = re.compile(
         r"(?:line ?width|production line|pipeline|bottom line|top of (?:that|this))",
         r"right (?:answer|away|now)",
         r"pattern recognition",
+        r"line(?:s|d)? up",
+        r"cent(?:ered|red) \x01",
         r"(?:nothing|anything|something|no|any) (?:systematic|clustered|random|special)"
         r"(?! (?:\w+ )*(?:pattern|signature))",
         r"(?:cent(?:er|re)|edge|rim|ring|line|local|random|wafer)[- ](?:align\w*|calibrat\w*|"
@@ -60,7 +62,7 @@ IDLE = re.compile(
         r"(?:\w+ )?(?:edge|rim|cent(?:er|re)|boundary|periphery)",
         r"(?:ring|band|annulus|halo|circle|concentric|round|wrapped|arranged) "
         r"(?:(?:a)?round|about|with) the (?:wafer )?cent(?:er|re)",
-        r"(?:left|right) (?:out|over|with)|(?:is|are|was|be) left|bottom line",
+        r"(?:left|right) (?:out|with)|(?:is|are|was|be) left|bottom line",
         r"(?:to|on) the other (?:side|edge)",
         r"clear(?:ly)? (?:visible|seen|shows?|that|from|evidence|signs?)",
     )
@@ -151,7 +153,8 @@ ABOUT = "(?:about |roughly |approximately |around |the |say |just )*"
 BETWEEN = re.compile(
     rf"\b(?:from |between )?{ABOUT}{HOUR}(?:{CLOCK})?"
     r"(?: ?(?:-|/) ?| (?:up |round |around |all the way |over |through )*(?:to|and|through|until|"
-    rf"till|through to) ){ABOUT}{HOUR}(?:{CLOCK}| on the clock)(?: (?:position|segment|sector)s?)?"
+    rf"till|through to|and (?:ends?|ending|stops?|stopping)(?: at)?) ){ABOUT}{HOUR}"
+    rf"(?:{CLOCK}| on the clock)(?: (?:position|segment|sector)s?)?"
     rf"|\b(?:from |between ){ABOUT}{HOUR}{CLOCK} (?:(?:up |round )?to|and|until|till) {ABOUT}{HOUR}"
     r"(?!\w| ?%| dies)"
 )
@@ -183,14 +186,18 @@ def mentions(text: str) -> list[Mention]:
             found.append(Mention(one.slot, one.value, start, stop, one.flip))
             text = blank(text, start, stop)
     found.sort(key=lambda mention: mention.start)
-    return [m for k, m in enumerate(found) if not _of_a_part(whole, m, found[k + 1 :])]
+    return [m for k, m in enumerate(found) if not _of_a_part(whole, m, found[:k], found[k + 1 :])]
 
 
-def _of_a_part(text: str, mention: Mention, later: Sequence[Mention]) -> bool:
+def _of_a_part(
+    text: str, mention: Mention, earlier: Sequence[Mention], later: Sequence[Mention]
+) -> bool:
     """Whether "no pattern" is said of a place that follows: a denial of the place, no type."""
     if mention.value != "none":
         return False
     if EXCEPTED.search(text):
+        return True
+    if any(text[one.stop : mention.start].strip(" ,") in ("", "the", "this") for one in earlier):
         return True
     if not NOTHING.match(text, mention.start):
         return False

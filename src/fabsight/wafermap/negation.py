@@ -20,7 +20,8 @@ NO_NEGATION = re.compile(
     r"nothing (?:less|short) (?:than|of)|no less than|no more than|not unlike|"
     r"not surprising(?:ly)?|no matter|no wonder|need(?:less)? to say|without (?:question|fail)|"
     r"nothing else (?:but|than)|none other than|few(?:er)? than \d|no fewer than|not to mention|"
-    r"no other than|if not (?=\x01)|why not|unlikely event|(?:can|could) not help|"
+    r"no other than|if not (?=\x01)|why not|unlikely event|(?:can|could) not help|no (?:getting "
+    r"(?:a)?round|escaping|avoiding)|"
     r"can not but|not least|not a few|no small)\b"
 )
 DENIER = (
@@ -34,7 +35,8 @@ BAD = (
     r"suffer\w*|recogni[sz]able|reached|covered|impacted|at issue|to be (?:seen|found)|bad|"
     r"impaired|hurt|dead|dark|identifiable|part of (?:it|the \w+)|supported|convincing|plausible|"
     r"tenable|likely|possible|justified|warranted|applicable|appropriate|correct|true|right|"
-    r"the (?:problem|place|location|culprit|site|case|answer|right \w+)|where|to blame|an option|"
+    r"what|(?:the )?one|the (?:problem|place|location|culprit|site|case|answer|right \w+)|where|"
+    r"to blame|an option|"
     r"occur|exist|apply|hold|fit|qualify|appear|stand|come into (?:question|play|consideration)|"
     r"show up|matter|"
     r"contribute|participate|belong|what (?:we|i) see"
@@ -46,7 +48,8 @@ ABSENT = (
     "off the table|inapplicable|inappropriate|misleading|mistaken|contradicted|eliminated|"
     "(?:the |an? )?(?:wrong|incorrect|poor|misleading) (?:label|class|type|name|description|call|"
     "choice|answer|term|word|reading|diagnosis|category)|"
-    "impossible|invisible|non-?existent|set aside|dropped|unconvincing|inaccurate|a mistake|"
+    "impossible|invisible|non-?existent|set aside|dropped|unconvincing|unfounded|groundless|"
+    "baseless|misguided|crossed (?:off|out)|struck|forgotten|ill-founded|inaccurate|a mistake|"
     "an error|misplaced|a misnomer|unjustified|out|questionable|doubtful"
 )
 GOOD = (
@@ -54,7 +57,8 @@ GOOD = (
     "untouched|fine|functional|yielding|undamaged|unharmed|quiet|normal|ok|okay|low|lower|"
     "not affected|green|unremarkable|blank|unmarked|unscathed|devoid|void|flawless|perfect|"
     "failure-free|fault-free|error-free|alone|in order|inconspicuous|sound|unimpaired|pristine|"
-    "unblemished|uninvolved|safe|left out|left alone|bare|"
+    "unblemished|uninvolved|safe|left out|left alone|bare|in good (?:shape|order|condition)|"
+    "full of good|"
     r"exempt|uneventful|"
     r"an? (?:\w+ )?(?:clean|clear|good|fail-free|defect-free|healthy|quiet|safe) "
     r"(?:area|zone|region|part|place|spot|sector)"
@@ -74,13 +78,16 @@ PREDICATE = re.compile(
     r"(?:(?<=\x01)(?P<label> ?[:=] ?(?:no|none|absent|false|negative|excluded|ruled out|"
     r"not \w+|n/a|nil|zero|0|clean|clear|unaffected|intact|free|fine|ok))(?! ?\w*\x01)|"
     rf"\b(?:(?:{MODAL} {WELL}(?P<modal>{DENIER} )?{WELL}(?:be |have been )(?:considered )?|"
-    rf"(?:has|have|had) (?P<perfect>{DENIER} )?been |{LINK} )"
-    rf"{ADVERB}(?P<neg>{DENIER} )?{ADVERB}"
+    rf"(?:has|have|had) (?P<perfect>{DENIER} )?been |{LINK} |"
+    rf"(?:do|does|did) (?P<keeps>{DENIER} )(?:remain|stay|look|seem|appear|keep|get away|come out)"
+    r"(?: to be)? )"
+    rf"{ADVERB}(?P<neg>{DENIER} )?(?:being |looking )?{ADVERB}"
     rf"(?:(?P<good>{GOOD})|(?P<absent>{ABSENT}))(?! (?:that|to|for)\b)"
     rf"|(?:{MODAL} {WELL}{DENIER} (?:be )?|(?:{LINK}|does|do|did|has|have) {ADVERB}{DENIER} )"
     rf"{ADVERB}(?:be |to be |been |an? )?(?P<bad>{BAD})(?! (?:that|to|for)\b)"
     rf"|(?:(?:do|does|did) (?P<never>{DENIER}) )?(?P<passes>{ADVERB}(?:pass|passes|passed|works?|"
-    r"yields|survives?|survived|escapes?|escaped))(?! on| \d| \x01)"
+    r"yields|survives?|survived|escapes?|escaped|performs? well|does well|behaves? (?:well|"
+    r"normally)))(?! on| \d| \x01)"
     r"|(?:shows?|ha(?:s|ve)|contains?|exhibits?|sees?|carr(?:y|ies)|bears?|holds?|harbou?rs?|"
     rf"displays?|with) (?P<none>{FEW} {FAILING}(?: dies)?(?![^,;]*\x01))))(?!\w|-\w)"
 )
@@ -99,7 +106,7 @@ PREPOSITIONS = (
 ADJECTIVES = (
     "wrong|false|incorrect|untrue|inaccurate|mistaken|misleading|unjustified|erroneous|premature|"
     "unlikely|implausible|improbable|impossible|doubtful|questionable|unfair|difficult|mistake|"
-    "error|stretch|nonsense|out of the question|hard|misreading|unreasonable|inappropriate|"
+    "error|stretch|nonsense|misconception|misnomer|out of the question|hard|misreading|unreasonable|inappropriate|"
     "misguided|pointless|unwise|myth|fallacy|illusion|absurd|unthinkable|inconceivable"
 )
 FORWARD = re.compile(
@@ -107,8 +114,10 @@ FORWARD = re.compile(
     r"(?P<noun>no one|zero|hardly anyone|scarcely anyone|nobody|nothing|none(?: of)?|no|without|"
     r"lacks?|lacking|lack of|absence of|"
     r"free (?:of|from)|clear of|devoid of|void of|empty of|hardly any|barely any|few(?:er)?|"
-    r"little(?= (?:sign|evidence|to|reason|trace|indication))|scarcely any|too \w+ (?:to|for))|"
-    r"(?P<verb>excludes?|excluding|excluded|rules? out|ruled out|ruling out|spares?|sparing|spared|"
+    r"little(?= (?:sign|evidence|to|reason|trace|indication|in common))|scarcely any|too \w+ "
+    r"(?:to|for))|"
+    r"(?P<verb>forget(?: about)?|cross(?:es|ing)? off|excludes?|excluding|excluded|rules? out|"
+    r"ruled out|ruling out|spares?|sparing|spared|"
     r"avoids?|avoiding|avoided|misses|missing|miss(?! ing)|skips?|skipping|bypass\w*|omits?|"
     r"omitting|rejects?|rejecting|dismiss(?:es|ing)?|discards?|discount|deny|denies|denying|"
     r"doubts?|dispute[sd]?|disputing|overlook\w*|ignor(?:e|es|ing)|refutes?|disproves?|refuting|"
@@ -139,10 +148,10 @@ ADJECTIVE = (
 # "the clean dies in the centre": said of the place it stands before.
 ATTRIBUTE = re.compile(
     rf"\b(?P<neg>not |un)?{ADJECTIVE} (?:(?:dies|dice|chips|area|region)? ?(?:in|at|on|of|along|"
-    r"near|around|within|throughout) )?(?:both )?(?:the )?(?:\x01+(?:,| and| or) (?:the )?)*$"
+    r"near|around|within|throughout) )?(?:both )?(?:the )?(?:\x01+(?: and| or) (?:the )?)*$"
 )
 NOT_ATTRIBUTE = re.compile(r"^[- ](?:\w+ )?(?:signature|pattern|effect|defect|type|failure|shape)")
-CHAIN = r"(?:(?:,| and| or|,? as well as|/) ?(?:in |at )?(?:the )?\x01+)*"
+CHAIN = r"(?:(?: and| or|,? as well as|/) ?(?:in |at )?(?:the )?\x01+)*"
 # "with the centre clear", "leaves the rim untouched": said of the place it stands behind.
 ALONE = re.compile(
     rf"^{CHAIN},? (?:itself |all )?{ADVERB}(?P<neg>not )?(?:{ADJECTIVE}|alone(?! (?:is|are|was|"
@@ -175,7 +184,8 @@ THAN = re.compile(
 LESS = re.compile(r"\b(?:less|not so much)(?: of| like)?(?: an?| the)? (?=\x01)")
 FEWER = re.compile(r"\b(?:less|fewer|lower|weaker|smaller)\b")
 COMPARISON = re.compile(
-    r"\b(?:better|rather|closer|nearer|sooner|likelier|more (?:likely|plausibl[ey]|consistent|"
+    r"\b(?:better(?! off)|rather|closer|nearer|sooner|likelier|more (?:likely|plausibl[ey]|"
+    r"consistent|"
     r"accurately|aptly|appropriately|typical|probable|fittingly|precisely|correctly|reasonable|"
     r"like|of an?)|more(?: an?)? (?=\x01))"
 )

@@ -146,7 +146,9 @@ def _clause(text: str, start: int, inside: Sequence[Mention], before: Predicate 
 
 
 def _predicate(match: re.Match[str]) -> Predicate:
-    denied = bool(match["neg"] or match["never"]) != bool(match["modal"] or match["perfect"])
+    denied = bool(match["neg"] or match["never"]) != bool(
+        match["modal"] or match["perfect"] or match["keeps"]
+    )
     absent = bool(match["absent"] or match["bad"] or match["label"])
     return Predicate(*match.span(), absent, denied, core=not match["bad"])
 

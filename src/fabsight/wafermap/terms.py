@@ -89,7 +89,8 @@ CALLED = (
     "(?:classif|identif)(?:ied|y|ies)(?: \\w+){0,2}? as|(?:labell?|categori[sz]|describ|tagg?|"
     "recogni[sz]|diagnos|interpret|assess|nam|call|term|judg)ed(?: \\w+)? as|"
     "labell?ed|tagged|termed|called|counts as|qualifies as|than as|belongs to|falls (?:under|into)|"
-    "(?:i would|my) (?:say|call|answer|verdict|vote|label)|goes for|(?:speaks?|stands|argues|"
+    "(?:i would|my) (?:say|call|answer|verdict|vote|label)|(?:go|going|goes|opt|opting|vote) "
+    "(?:for|with)|(?:speaks?|stands|argues|"
     "votes?) "
     "for|conclude|concludes?|hence|means|implies|thus|therefore|indicates|so"
 )
@@ -107,6 +108,13 @@ BEST = re.compile(  # "random describes this map best", "of the random type", a 
     rf"|^[\s\W\d]*(?:an? )?{LIST.replace('list', 'bare')}[\s\W]*$)"
 )
 TYPES = [
+    term(
+        "pattern",
+        "none",
+        rf"(?<!of the )(?<!of this )(?:wafer(?: map)?|map) {IS} (?:not|by no means|hardly|far from|"
+        rf"anything but) (?:being )?{ADVERB}{SOUND}(?!{PART})",
+        flip=True,
+    ),
     term(
         "pattern",
         "none",
@@ -145,6 +153,7 @@ TYPES = [
         rf"(?:is |are )?{LOSS}",
         r"(?:whole|full)[- ]wafer (?:failure|loss|signature|pattern)",
         r"fail(?:s|ing|ure)? (?:almost|nearly) (?:everywhere|completely|entirely|totally)",
+        rf"(?:wafer|map) {IS} {WHOLLY} (?:(?:fully|completely|entirely|totally|wholly) )?{LOSS}",
         rf"(?:near[- ]total|{WHOLLY} (?:total|complete)) (?:loss|failure|fail)(?: of the wafer)?",
     ),
     term(
@@ -275,7 +284,7 @@ SHAPES = [
         "rings?(?:[- ]shaped?|[- ]like)?",
         "circular(?: band)?",
         "circle",
-        "annul(?:us|ar|i)(?:[- ]shaped?|[- ]like)?",
+        "(?<!inner )(?<!outer )(?<!middle )(?<!edge )annul(?:us|ar|i)(?:[- ]shaped?|[- ]like)?",
         "halo",
         r"toroid\w*",
     ),
@@ -326,6 +335,9 @@ SHAPES = [
         "dispersed",
         "diffuse(?:ly)?",
         "sprinkled",
+        "strewn",
+        "peppered",
+        "spread (?:all )?over the (?:whole |entire )?(?:wafer|map)",
         "speckled?",
         "(?:isolated|single|individual|sporadic) (?:fails|failures|failing dies|dies)",
         "salt[- ]and[- ]pepper",
@@ -339,6 +351,7 @@ SHAPES = [
         "patch(?:[- ]like)?",
         "clump(?:y|ed)?(?:[- ]like)?",
         "island",
+        "compact(?=[.,;]|$| and)",
         "lump",
         "blotch(?:y)?",
         "(?:compact|dense|tight|roundish|rounded) (?:area|region|shape|form|body|mass)",
