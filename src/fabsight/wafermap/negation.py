@@ -106,7 +106,8 @@ PREPOSITIONS = (
 ADJECTIVES = (
     "wrong|false|incorrect|untrue|inaccurate|mistaken|misleading|unjustified|erroneous|premature|"
     "unlikely|implausible|improbable|impossible|doubtful|questionable|unfair|difficult|mistake|"
-    "error|stretch|nonsense|misconception|misnomer|out of the question|hard|misreading|unreasonable|inappropriate|"
+    "error|stretch|nonsense|misconception|misnomer|out of the question|hard|misreading|"
+    "unreasonable|inappropriate|"
     "misguided|pointless|unwise|myth|fallacy|illusion|absurd|unthinkable|inconceivable"
 )
 FORWARD = re.compile(
