@@ -86,7 +86,7 @@ def _places(facts: Facts, pattern: Choice) -> tuple[Choice, Choice]:
     )
     if "edge-ring" in pattern.true and "edge" not in zones.true:
         zones = Choice((*zones.true, "edge"), tuple(n for n in zones.possible if n != "edge"))
-    if _faint_ring(facts, pattern):
+    if _faint_ring(facts, pattern) or _closed(facts, pattern):
         return zones, Choice((), QUADRANTS)
     quarters = np.bincount(at.quadrant.ravel()[held], minlength=4) / held.size
     if quarters.min() >= SURROUNDS:
@@ -98,6 +98,12 @@ def _faint_ring(facts: Facts, pattern: Choice) -> bool:
     """Whether only pieces of a ring stand out: where they lie says little of where it lies."""
     local = set(pattern.true) - set(EVERYWHERE)
     return bool(local) and local <= set(RINGS) and facts.background.core_share < FAINT_SHARE
+
+
+def _closed(facts: Facts, pattern: Choice) -> bool:
+    """Whether the one pattern is a ring that lies all round."""
+    clock = _clock(facts, pattern)
+    return clock is not None and clock.word == ALL_ROUND
 
 
 def _of_rates(facts: Facts) -> Choice:
