@@ -106,6 +106,7 @@ PARTS = re.compile(
     r"|\b(?:may|might|could) (?:at first )?(?:look|seem|appear|resemble)\b[^,;]*(?=,? but|,? yet)"
     r"|\bwhat (?:looks?|seems?|appears?)\b[^,;]*?(?= (?:is|turns)\b)"
     r"|\btempted\b.*?(?=,? but|,? yet|;|$)"
+    rf"|\b(?:whereas|while|as|since|because|and|but|for) an? {THING} would\b[^,;]*"
     r"|\bwhether\b[^,;]*"
     r"|\b(?:hard|difficult|impossible) to (?:tell|distinguish|separate|discern)\b[^,;]*"
     r"|\bdistance (?:to|from) [^,;]*"

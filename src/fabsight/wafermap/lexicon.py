@@ -152,7 +152,8 @@ CLOCK = r"[- ]?o'? ?clock"
 ABOUT = "(?:about |roughly |approximately |around |the |say |just )*"
 BETWEEN = re.compile(
     rf"\b(?:from |between )?{ABOUT}{HOUR}(?:{CLOCK})?"
-    r"(?: ?(?:-|/) ?| (?:up |round |around |all the way |over |through )*(?:to|and|through|until|"
+    r"(?: ?(?:-|/) ?|-to-| (?:clockwise |up |round |around |all the way |over |through )*"
+    r"(?:to|and|through|until|"
     rf"till|through to|and (?:ends?|ending|stops?|stopping)(?: at)?) ){ABOUT}{HOUR}"
     rf"(?:{CLOCK}| on the clock)(?: (?:position|segment|sector)s?)?"
     rf"|\b(?:from |between ){ABOUT}{HOUR}{CLOCK} (?:(?:up |round )?to|and|until|till) {ABOUT}{HOUR}"
@@ -160,6 +161,10 @@ BETWEEN = re.compile(
 )
 AT = re.compile(
     rf"\b(?:at |near |towards? )?{ABOUT}{HOUR}{CLOCK}(?: (?:position|direction|segment|sector))?"
+)
+LABELLED = re.compile(  # "clock: 2-4"
+    rf"\bclock(?: position| range)? ?[:=] ?(?:from |between )?{HOUR}(?: ?(?:-|to|"
+    rf"and) ?{HOUR})?(?!\w)"
 )
 EXCEPTED = re.compile(r"\b(?:except|apart from|aside from|save for|with the exception)\b")
 NOTHING = re.compile(r"no\b|without\b|lacks\b|free\b")
@@ -233,6 +238,12 @@ def _clocks(text: str) -> Iterator[Mention]:
         if start is not None and stop is not None:
             value = (start, stop) if start != stop else ALL_ROUND
             yield Mention("clock", value, *match.span())
+            text = blank(text, *match.span())
+    for match in LABELLED.finditer(text):
+        start = _hour(*match.group(1, 2))
+        stop = _hour(*match.group(3, 4)) if match[3] else start
+        if start is not None and stop is not None:
+            yield Mention("clock", (start, stop), *match.span())
             text = blank(text, *match.span())
     for match in AT.finditer(text):
         hour = _hour(*match.group(1, 2))

@@ -57,7 +57,8 @@ GOOD = (
     "untouched|fine|functional|yielding|undamaged|unharmed|quiet|normal|ok|okay|low|lower|"
     "not affected|green|unremarkable|blank|unmarked|unscathed|devoid|void|flawless|perfect|"
     "failure-free|fault-free|error-free|alone|in order|inconspicuous|sound|unimpaired|pristine|"
-    "unblemished|uninvolved|safe|left out|left alone|bare|in good (?:shape|order|condition)|"
+    "unblemished|uninvolved|safe|left out|left alone|bare|spotless|in good (?:shape|order|"
+    "condition)|"
     "full of good|"
     r"exempt|uneventful|"
     r"an? (?:\w+ )?(?:clean|clear|good|fail-free|defect-free|healthy|quiet|safe) "
@@ -117,7 +118,8 @@ FORWARD = re.compile(
     r"free (?:of|from)|clear of|devoid of|void of|empty of|hardly any|barely any|few(?:er)?|"
     r"little(?= (?:sign|evidence|to|reason|trace|indication|in common))|scarcely any|too \w+ "
     r"(?:to|for))|"
-    r"(?P<verb>forget(?: about)?|cross(?:es|ing)? off|excludes?|excluding|excluded|rules? out|"
+    r"(?P<verb>beats?|wins? over|outweighs?|trumps?|preferable to|preferred (?:to|over)|"
+    r"forget(?: about)?|cross(?:es|ing)? off|excludes?|excluding|excluded|rules? out|"
     r"ruled out|ruling out|spares?|sparing|spared|"
     r"avoids?|avoiding|avoided|misses|missing|miss(?! ing)|skips?|skipping|bypass\w*|omits?|"
     r"omitting|rejects?|rejecting|dismiss(?:es|ing)?|discards?|discount|deny|denies|denying|"
@@ -127,7 +129,7 @@ FORWARD = re.compile(
     r"away from|out of(?= the)|leaves? out|leaving out|eliminates?|eliminating|"
     r"(?:argu\w+|speak\w*|evidence|case|counts?|counting|militat\w+|decid\w+|tells?|telling|rules?|"
     r"ruling|points?|pointing|weighs?|weighing|vot\w+|reasons?|arguments?) (?:\w+ )?against|"
-    r"against (?=an? )|differs? from|different from|distinct from|inconsistent with|"
+    r"against(?= (?:an? )?\x01)|differs? from|different from|distinct from|inconsistent with|"
     r"incompatible with|at odds with|the opposite of|dissimilar (?:to|from)|"
     r"(?:confused|confuse|confusing) with|mistaken for|mistake \w+ for|steers? clear of|"
     rf"(?:{ADJECTIVES})(?: here)? (?:that|to|for)(?: \w+ to)?))(?!\w)"
@@ -144,7 +146,7 @@ SOUND_LATER = re.compile(
 NO_FAILS = re.compile(rf"^(?:\W*$| (?:\w+ )??{FAILING}| (?:the|any|it|this|them)\b|\W)")
 ADJECTIVE = (
     "(?:clear|clean|unaffected|intact|spared|untouched|unharmed|undamaged|defect-free|healthy|"
-    "empty|unscathed|unmarked|failure-free|fault-free|good|passing|free|green|pristine)"
+    "empty|unscathed|unmarked|failure-free|fault-free|good|passing|free|green|pristine|spotless)"
 )
 # "the clean dies in the centre": said of the place it stands before.
 ATTRIBUTE = re.compile(
@@ -173,7 +175,7 @@ ECHO = re.compile(
 )
 STANDS = re.compile(r"^ (?:is|are|does|do|has|was|were|did)(?: too| also)?[ .,;!]*$")
 VERBLESS = re.compile(
-    r"^,? ?(?:but |and )?not (?:(?:in|at|from|the|on|along|near) )*\x01+(?: \w+)?\W*$"
+    r"^,? ?(?:but |and )?not (?:so )?(?:(?:in|at|from|the|on|along|near) )*\x01+(?: \w+)?\W*$"
 )
 HEADING = re.compile(
     rf"^\W*(?:{ADJECTIVE}|absent|excluded|ruled out|rejected|not [a-z]+|no [a-z]+|none)(?: [a-z]+)?"
@@ -194,3 +196,4 @@ AS = re.compile(r" as (?=(?:an? |the )?\x01)")
 PREFERS = re.compile(
     r"\b(?:prefer|favou?r|choose|chose|pick)\w*\b[^,;]*?\x01 (?:over|to) (?=(?:an? |the )?\x01)"
 )
+EITHER = re.compile(r"\beither\b.* or ")

@@ -47,9 +47,15 @@ HOURS = {
 }
 HOUR = "(?:" + "|".join(HOURS) + ")"
 CLOCK = r"o'? ?clock"
+# "it is Center": a capital within a sentence makes a class of a word that names a place too.
+CLASS = re.compile(
+    r"(\b(?!(?:the|in|at|near|around|of|from|to|its|on|towards|and|zone|"
+    r"location)\b)[a-z][a-z']*[,:]? +"
+    r"[('\[]*)(Center|Centre|Random|Local|Loc)\b(?![-\w]| ?(?:of|zone|area|region|band|quadrant)\b)"
+)
 HALF = re.compile(rf"\bhalf past ({HOUR}|\d{{1,2}})\b")
 SPOKEN = re.compile(  # one hour, or two with words between them
-    rf"\b(?:{HOUR})(?:[- ]?{CLOCK})?(?:[- ](?:\w+ ){{0,3}}(?:{HOUR}))?(?=[- ]?{CLOCK})"
+    rf"\b(?:{HOUR})(?:[- ]?{CLOCK})?(?:[- ](?:\w+[- ]){{0,3}}(?:{HOUR}))?(?=[- ]?{CLOCK})"
     rf"|\b{HOUR}[- ]?{CLOCK} (?:\w+ ){{1,3}}{HOUR}\b"
 )
 ONE_HOUR = re.compile(rf"\b{HOUR}\b")
@@ -88,7 +94,8 @@ def plain(text: str) -> str:
     >>> plain("It can't lie from two to four o\u2019clock; that is ceratinly wrong")
     "it can not lie from 2 to 4 o'clock; that is certainly wrong"
     """
-    text = CONTRACTED.sub(_uncontracted, text.translate(SIGNS).lower())
+    text = CLASS.sub(r"\1\2-type", text.translate(SIGNS))
+    text = CONTRACTED.sub(_uncontracted, text.lower())
     text = WORD.sub(lambda match: spelt(match[0]), text)
     if "clock" in text:
         text = HALF.sub(lambda match: f"{HOURS.get(match[1], match[1])}:30", text)

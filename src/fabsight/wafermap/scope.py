@@ -23,6 +23,7 @@ from fabsight.wafermap.negation import (
     ATTRIBUTE,
     COMPARISON,
     ECHO,
+    EITHER,
     FEWER,
     FORWARD,
     HEADING,
@@ -162,6 +163,8 @@ def denial(clause: Clause, mention: Mention) -> bool | None:
     forward = _forward(clause, at, mention)
     behind = _said_of(clause, mention)
     if forward is None or behind is None:
+        return None
+    if not forward and EITHER.search(clause.text):
         return None
     over = PREFERS.search(clause.text)
     if over and over.end() <= at:

@@ -105,7 +105,8 @@ BEST = re.compile(  # "random describes this map best", "of the random type", a 
     rf"(?:(?<!the )\b{LIST.replace('list', 'best')}(?=,? (?:best )?(?:describes|fits|matches|suits|"
     r"explains|applies|is (?:the|my) (?:\w+ )?(?:class|type|label|category|name|fit|match|answer|"
     r"choice|candidate|description|verdict))\b)"
-    rf"|^[\s\W\d]*(?:an? )?{LIST.replace('list', 'bare')}[\s\W]*$)"
+    rf"|^[\s\W\d]*(?:an? )?{LIST.replace('list', 'bare')}(?:[\s\W]*$|,? "
+    r"(?:because|since|given|judging|based on|as the)\b))"
 )
 TYPES = [
     term(
@@ -118,9 +119,9 @@ TYPES = [
     term(
         "pattern",
         "none",
-        rf"(?:no|without(?: any| an?)?|lacks (?:any|an?)|free of any) (?:{ADJECTIVE} )*"
+        rf"(?:no|without(?: any| an?)?|lacks (?:any|an?)|free of(?: any)?) (?:{ADJECTIVE} )*"
         rf"(?:pattern|signature)s?(?!{PART})",
-        "none (?:class|type|pattern)",
+        "none[- ](?:class|type|pattern)",
         "(?:class|type|label) none",
         "(?:normal|clean|defect-free|healthy|pattern-free|flawless) (?:wafer(?: map)?|map)"
         rf"(?! (?:cent|edge|rim))(?!{PART})",
@@ -130,8 +131,10 @@ TYPES = [
         "pattern",
         "edge-ring",
         rf"edge[- ]?ring{KIND}?s?",
-        rf"(?:rim|perimeter|circumferential)[- ]ring{KIND}?",
-        r"rings? (?:of (?:\w+ ){1,3})?(?:along|at|around|on|near|round|hugging|following) the "
+        rf"(?:rim|perimeter|circumferential|peripheral)[- ]ring{KIND}?",
+        rf"ring(?:-shaped|-like)? {RIM}[- ]{NOUN}",
+        rf"rings? (?:{NOUN} )?(?:of (?:\w+ ){1, 3})?(?:along|at|around|on|near|round|hugging|"
+        r"following) the "
         rf"(?:whole |entire |very |outer |outermost )?{RIM}",
     ),
     term(
@@ -154,6 +157,7 @@ TYPES = [
         r"(?:whole|full)[- ]wafer (?:failure|loss|signature|pattern)",
         r"fail(?:s|ing|ure)? (?:almost|nearly) (?:everywhere|completely|entirely|totally)",
         rf"(?:wafer|map) {IS} {WHOLLY} (?:(?:fully|completely|entirely|totally|wholly) )?{LOSS}",
+        r"near[- ]complete (?:failure|loss)|(?:wafer-wide|blanket|wholesale) (?:failure|loss)",
         rf"(?:near[- ]total|{WHOLLY} (?:total|complete)) (?:loss|failure|fail)(?: of the wafer)?",
     ),
     term(
@@ -173,6 +177,7 @@ TYPES = [
         "center",
         rf"cent(?:er|re)[- ](?:{SPOT}[- ]?)?{NOUN}",
         rf"cent(?:er|re){KIND}",
+        r"central (?:\w+ )?(?:pattern|signature|class|type)",
         r"cent(?:er|re)[- ](?:blob|spot|hot ?spot)",
         r"cent(?:er|re) \((?:type|class|pattern)\)",
         rf"bull'?s?[- ]?eyes?{KIND}?",
