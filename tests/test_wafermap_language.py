@@ -1,5 +1,6 @@
 """Claims to sentences and back, and what free English says: negation, scope, other meanings."""
 
+import re
 import string
 
 import pytest
@@ -10,6 +11,7 @@ from fabsight.wafermap.causes import CAUSES, REASONS
 from fabsight.wafermap.claims import CHOICES, CLOCK_WORDS, NUMBERS, Answer, Claim
 from fabsight.wafermap.geometry import QUADRANTS, ZONES
 from fabsight.wafermap.phrases import write
+from fabsight.wafermap.plain_text import plain
 from fabsight.wafermap.reading_text import read
 
 WHERE = ("fail_rate", "fails", "dies", "yield")
@@ -126,3 +128,189 @@ def test_free_text(text):
         return f"{claim.slot}{'=' if claim.holds else '!='}{claim.value}"
 
     assert {word(claim) for claim in read(text).claims} == TEXTS[text]
+
+
+# A sentence, and behind the bar what it claims.
+SAID = """
+Doubtless a donut pattern. | pattern=donut
+It is not true that the centre is clean. | zone=centre
+The upper right quadrant is hardly clean. | quadrant=upper right
+It is not as if the rim were clean. | zone=edge
+It is nothing other than a scratch. | pattern=scratch
+The inner zone is far from clean. | zone=inner
+The failures are not absent at 3 o'clock. | clock=(3.0, 3.0)
+It would be wrong to deny the scratch. | pattern=scratch
+Hardly anyone would call this anything but a donut. | pattern=donut
+It seems to be a near-full wafer. | pattern=near-full
+Presumably the centre is affected. | zone=centre
+It is likely that the fails form a ring. | morphology=ring
+The most probable class is Center. | pattern=center
+The edge can be excluded as the location. | zone!=edge
+There is no way this is a scratch. | pattern!=scratch
+The data rule out a bullseye. | pattern!=center
+A scratch is not an option. | pattern!=scratch
+A linear shape is not supported by the map. | morphology!=line
+A position at 6 o'clock is impossible. | clock!=(6.0, 6.0)
+I would not call it a scratch. | pattern!=scratch
+To call this a donut would be wrong. | pattern!=donut
+Donut is the wrong label. | pattern!=donut
+The rim fails, the centre does not. | zone!=centre zone=edge
+The fails avoid the centre and gather at the rim. | zone!=centre zone=edge
+The centre rather than the rim is affected. | zone!=edge zone=centre
+I prefer Donut over Edge-Ring. | pattern!=edge-ring pattern=donut
+It is more like a donut than a bullseye. | pattern!=center pattern=donut
+The edge ring is obvious; a scratch is not. | pattern!=scratch pattern=edge-ring
+Except for the upper left quadrant, the wafer is clean. | quadrant=upper left
+Only the centre fails. | zone=centre
+Because the centre is clean, this is no bullseye. | pattern!=center zone!=centre
+A clean centre surrounded by a failing band makes it a donut. | pattern=donut zone!=centre
+The pattern is neither a ring nor an arc. | morphology!=arc morphology!=ring
+The centre, the inner zone and the rim are clean. | zone!=centre zone!=edge zone!=inner
+The centre is devoid of fails. | zone!=centre
+The outer zone shows no fails. | zone!=outer
+There is not a trace of fails at the rim. | zone!=edge
+The fails do not reach as far as the edge. | zone!=edge
+Not much happens in the outer zone. | zone!=outer
+The fails leave out the centre. | zone!=centre
+The wafer shows nothing at 9 o'clock. | clock!=(9.0, 9.0)
+The ring does not close. | clock!=all round
+Fails occur at every clock position. | clock=all round
+The pattern is angularly uniform. | clock=undefined
+Edge ring. | pattern=edge-ring
+Fails: upper left. | quadrant=upper left
+A donut would leave the centre clear. |
+Edge-ring patterns are often linked to the bevel. |
+Clock positions are counted from the notch at 6 o'clock. |
+The map has 25 rows and 25 columns. |
+I would recommend checking the edge clamp. |
+On the previous wafer the rim was hit. |
+A ring differs from an arc in that it closes. |
+One might think of a scratch, but the fails form a blob. | morphology=blob
+Had it been a scratch, the fails would form a line. |
+For a scratch the line would have to be thinner. |
+The dies are numbered from the upper left to the lower right. |
+The map is read from top to bottom. |
+I considered a donut and a scratch. |
+If the ring were closed, it would be Edge-Ring. |
+Such a map is often mistaken for a donut. |
+The edge exclusion is 3 mm. |
+It cannot be ruled out that the rim is affected. | zone=edge
+I see no reason to call it a scratch. | pattern!=scratch
+It is not possible to overlook the fails in the inner zone. | zone=inner
+The rim does not remain untouched. | zone=edge
+The pattern does not spare the centre. | zone=centre
+It isn't true that there are no fails at the rim. | zone=edge
+That this is a scratch is beyond doubt. | pattern=scratch
+The claim that this is a donut is false. | pattern!=donut
+The suspicion of a scratch is unfounded. | pattern!=scratch
+Whoever sees a ring here is wrong. | morphology!=ring
+This bears no resemblance to a ring. | morphology!=ring
+The shape is anything but ring-like. | morphology!=ring
+It lacks the shape of a ring. | morphology!=ring
+A donut is not what we have here. | pattern!=donut
+We can safely forget about a scratch. | pattern!=scratch
+I doubt that the fails form a ring. | morphology!=ring
+The centre remains free from defects. | zone!=centre
+The centre is not part of the pattern. | zone!=centre
+The outer zone performs well. | zone!=outer
+Only good dies in the outer zone. | zone!=outer
+The fail rate in the centre is zero. | zone!=centre
+At the rim, nothing fails. | zone!=edge
+In the upper left quadrant all dies pass. | quadrant!=upper left
+The fails begin at 2 o'clock and end at 5 o'clock. | clock=(2.0, 5.0)
+The pattern is centred at 5 o'clock. | clock=(5.0, 5.0)
+The fails crowd into the lower left-hand corner. | quadrant=lower left
+The fails hug the rim. | zone=edge
+The fails occupy the middle annulus. | zone=mid-radius
+Classification: Edge-Ring | pattern=edge-ring
+We are dealing with a localized cluster. | pattern=loc
+Nearly all dies fail, i.e. Near-full. | pattern=near-full
+This wafer is free of any systematic signature. | pattern=none
+This is a clean wafer. | pattern=none
+The fails are sprinkled like salt. | morphology=scattered
+The fails close to form a circle. | morphology=ring
+The fails are bundled in a compact clump. | morphology=blob
+The rim is fine, the inner zone is not. | zone!=edge zone=inner
+Where the rim is clean, the inner zone is full of fails. | zone!=edge zone=inner
+Not the rim but the inner zone is hit. | zone!=edge zone=inner
+As opposed to the rim, the inner zone is damaged. | zone!=edge zone=inner
+What looks like a ring is in fact an arc. | morphology=arc
+Less a ring than an arc. | morphology!=ring morphology=arc
+If anything, it is an arc. | morphology=arc
+The fails at the rim rule out a bullseye. | pattern!=center zone=edge
+Fails in the rim, none in the centre. | zone!=centre zone=edge
+There are fails at the rim; in the centre there are none. | zone!=centre zone=edge
+The rim is bad, the centre good. | zone!=centre zone=edge
+The fails are at the rim only, not in the centre. | zone!=centre zone=edge
+The fails prefer the rim to the centre. | zone!=centre zone=edge
+While the centre is good, the rim is a mess. | zone!=centre zone=edge
+Clean in the centre, bad at the rim. | zone!=centre zone=edge
+The fails are found at the rim, with no fails in the centre. | zone!=centre zone=edge
+It's the rim that fails, never the centre. | zone!=centre zone=edge
+This is a donut, whereas a scratch would be linear. | pattern=donut
+Ring-like rather than linear. | morphology!=line morphology=ring
+The right label is Donut, not Center. | pattern!=center pattern=donut
+Donut beats Center. | pattern!=center pattern=donut
+The fails lie in the two-to-four-o'clock sector. | clock=(2.0, 4.0)
+Fails span 2-4 o'clock. | clock=(2.0, 4.0)
+Fails close to 3 o'clock. | clock=(3.0, 3.0)
+Fails at about 3 o'clock. | clock=(3.0, 3.0)
+Fails on the 3 o'clock side. | clock=(3.0, 3.0)
+clock: "2 to 4 o'clock" | clock=(2.0, 4.0)
+The fails lie at the 2 to 4 o'clock position. | clock=(2.0, 4.0)
+2 to 4 o'clock: clean. | clock!=(2.0, 4.0)
+This is a wafer-wide failure. | pattern=near-full
+It is a peripheral ring. | pattern=edge-ring
+It is a local failure. | pattern=loc
+It is a nearly completely failing wafer. | pattern=near-full
+It is a donut-like ring. | pattern=donut
+It's an EdgeRing. | pattern=edge-ring
+The wafer belongs to the Center class. | pattern=center
+My answer: Center | pattern=center
+I vote for Center. | pattern=center
+The pattern type: Center. | pattern=center
+Neither Donut nor Scratch applies. | pattern!=donut pattern!=scratch
+There are fails neither in the centre nor at the rim. | zone!=centre zone!=edge
+Neither at 3 o'clock nor at 9 o'clock do dies fail. | clock!=(3.0, 3.0) clock!=(9.0, 9.0)
+It's not a scratch; nor is it a donut. | pattern!=donut pattern!=scratch
+Ring and arc are both excluded. | morphology!=arc morphology!=ring
+Because the rim is clean, Edge-Ring can be excluded. | pattern!=edge-ring zone!=edge
+The centre fails, so a donut is out of the question. | pattern!=donut zone=centre
+The fails sit in the upper left (10 to 11 o'clock). | clock=(10.0, 11.0) quadrant=upper left
+Given the clean rim, it can't be Edge-Ring. | pattern!=edge-ring zone!=edge
+The pattern keeps off the rim. | zone!=edge
+The pattern is limited to the inner zone. | zone=inner
+The rim is undamaged. | zone!=edge
+Not one die of the rim fails. | zone!=edge
+Rim: OK. | zone!=edge
+Rim clean. Centre hit. | zone!=edge zone=centre
+Rim involvement can be excluded. | zone!=edge
+The rim can be ruled out. | zone!=edge
+The lower right quadrant is quiet. | quadrant!=lower right
+The pattern has not reached the lower right quadrant. | quadrant!=lower right
+It is an open ring. | clock!=all round
+The pattern has no angular preference. | clock=undefined
+"""
+CLAIM = re.compile(r"\w+!?=(?:\(.*?\)|all round|(?:upper|lower) \w+|[\w-]+)")
+
+
+@pytest.mark.parametrize("line", SAID.strip().splitlines())
+def test_scope(line):
+    text, _, said = line.partition(" |")
+    found = read(text).claims
+    words = [f"{c.slot}{'=' if c.holds else '!='}{c.value}" for c in found]
+    assert sorted(words) == sorted(CLAIM.findall(said))
+
+
+def test_swapped_letters_and_hours_in_words_are_read():
+    assert plain("It is ceratinly not from two to four o\u2019clock") == (
+        "it is certainly not from 2 to 4 o'clock"
+    )
+
+
+def test_what_is_not_said_of_this_map_is_silence():
+    text = (
+        "Were this a scratch, the dies would follow a line. "
+        "A donut leaves the centre clear by definition."
+    )
+    assert read(text).claims == ()

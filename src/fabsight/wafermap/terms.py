@@ -55,7 +55,7 @@ ADVERB = (
     "virtually|practically|otherwise|all|very|clearly|relatively|itself|perfectly|totally|also|"
     "still|again|however|altogether|rather|pretty|wholly|apparently|simply|therefore|thus|just|"
     "really|so|too|absolutely|obviously|visibly|mainly|remarkably|equally|comparatively|"
-    "certainly|definitely|surely|in fact|actually) )*"
+    "both|each|certainly|definitely|surely|in fact|actually) )*"
 )
 SOUND = "(?:clean|defect-free|healthy|normal|unremarkable|flawless|fine|pattern-free|featureless)"
 SPOT = "(?:cluster|spot|patch|blob|blemish|hot ?spot|clump|group|concentration)"
@@ -210,6 +210,7 @@ SHAPES = [
         "clock",
         ALL_ROUND,
         "(?:ring |band |circle )?(?:do(?:es)? )?not (?:fully |quite |completely )?close",
+        "(?:far from|by no means|hardly) (?:being )?(?:closed|complete)",
         flip=True,
     ),
     term(
@@ -228,7 +229,8 @@ SHAPES = [
         "(?:closed|complete|full|continuous|unbroken|entire) ring",
         rf"ring (?:{IS} )?(?:closed|complete|unbroken|continuous)",
         "(?:full|complete|closed) (?:circle|loop|turn|revolution)",
-        r"(?:encircl\w+|surround\w*|ring(?:s|ing) round|wraps? (?:all )?around|girdl\w+) the "
+        r"(?:encircl\w+|enclos\w+|surround\w*|ring(?:s|ing) round|wraps? (?:all )?around|"
+        r"girdl\w+) the "
         rf"(?:whole |entire |full |complete )?(?:{RIM}|wafer|map)",
         r"(?:runs?|goes|extends?|continues?|reach\w*|lies?|fails?|sits?|follows?|hugs?)"
         rf" (?:a)?round the (?:whole|entire|full|complete) (?:{RIM}|wafer)",
