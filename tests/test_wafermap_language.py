@@ -251,45 +251,45 @@ This is a donut, whereas a scratch would be linear. | pattern=donut
 Ring-like rather than linear. | morphology!=line morphology=ring
 The right label is Donut, not Center. | pattern!=center pattern=donut
 Donut beats Center. | pattern!=center pattern=donut
-The fails lie in the two-to-four-o'clock sector. | clock=(2.0, 4.0)
-Fails span 2-4 o'clock. | clock=(2.0, 4.0)
-Fails close to 3 o'clock. | clock=(3.0, 3.0)
-Fails at about 3 o'clock. | clock=(3.0, 3.0)
-Fails on the 3 o'clock side. | clock=(3.0, 3.0)
-clock: "2 to 4 o'clock" | clock=(2.0, 4.0)
-The fails lie at the 2 to 4 o'clock position. | clock=(2.0, 4.0)
-2 to 4 o'clock: clean. | clock!=(2.0, 4.0)
-This is a wafer-wide failure. | pattern=near-full
-It is a peripheral ring. | pattern=edge-ring
-It is a local failure. | pattern=loc
-It is a nearly completely failing wafer. | pattern=near-full
-It is a donut-like ring. | pattern=donut
-It's an EdgeRing. | pattern=edge-ring
-The wafer belongs to the Center class. | pattern=center
-My answer: Center | pattern=center
-I vote for Center. | pattern=center
-The pattern type: Center. | pattern=center
-Neither Donut nor Scratch applies. | pattern!=donut pattern!=scratch
-There are fails neither in the centre nor at the rim. | zone!=centre zone!=edge
-Neither at 3 o'clock nor at 9 o'clock do dies fail. | clock!=(3.0, 3.0) clock!=(9.0, 9.0)
-It's not a scratch; nor is it a donut. | pattern!=donut pattern!=scratch
-Ring and arc are both excluded. | morphology!=arc morphology!=ring
-Because the rim is clean, Edge-Ring can be excluded. | pattern!=edge-ring zone!=edge
-The centre fails, so a donut is out of the question. | pattern!=donut zone=centre
-The fails sit in the upper left (10 to 11 o'clock). | clock=(10.0, 11.0) quadrant=upper left
-Given the clean rim, it can't be Edge-Ring. | pattern!=edge-ring zone!=edge
-The pattern keeps off the rim. | zone!=edge
-The pattern is limited to the inner zone. | zone=inner
-The rim is undamaged. | zone!=edge
-Not one die of the rim fails. | zone!=edge
-Rim: OK. | zone!=edge
-Rim clean. Centre hit. | zone!=edge zone=centre
-Rim involvement can be excluded. | zone!=edge
-The rim can be ruled out. | zone!=edge
-The lower right quadrant is quiet. | quadrant!=lower right
-The pattern has not reached the lower right quadrant. | quadrant!=lower right
-It is an open ring. | clock!=all round
-The pattern has no angular preference. | clock=undefined
+Fails from two through four o'clock. | clock=(2.0, 4.0)
+The fails lie from 2 o'clock clockwise to 4 o'clock. | clock=(2.0, 4.0)
+Fails in the direction of 3 o'clock. | clock=(3.0, 3.0)
+Fails at three o'clock. | clock=(3.0, 3.0)
+Fails at 2:00 to 4:00 o'clock. | clock=(2.0, 4.0)
+Clock position: 2 to 4 | clock=(2.0, 4.0)
+The fails lie between the 2 and the 4 o'clock positions. | clock=(2.0, 4.0)
+2 to 4 o'clock is free of fails. | clock!=(2.0, 4.0)
+This is near-complete failure. | pattern=near-full
+It is a failing ring at the wafer's edge. | pattern=edge-ring
+It is a localised failure near the edge. | pattern=edge-loc
+These are random defects. | pattern=random
+It is a linear scratch. | pattern=scratch
+The map is free of patterns. | pattern=none
+pattern: near_full | pattern=near-full
+The answer is Center. | pattern=center
+I call it Center. | pattern=center
+The centre fits into the picture. | zone=centre
+Neither the label Donut nor the label Scratch fits. | pattern!=donut pattern!=scratch
+It is neither Center nor Loc. | pattern!=center pattern!=loc
+I can see neither a scratch nor a donut. | pattern!=donut pattern!=scratch
+It is not a ring and not an arc either. | morphology!=arc morphology!=ring
+No scratch and no donut here. | pattern!=donut pattern!=scratch
+The fails form a ring. Therefore: Donut. | morphology=ring pattern=donut
+The centre is clean, which rules out a bullseye. | pattern!=center zone!=centre
+If the centre is clean, it is no bullseye. |
+With the rim clean, Edge-Ring is impossible. | pattern!=edge-ring zone!=edge
+The rim is not reached, which excludes Edge-Loc. | pattern!=edge-loc zone!=edge
+The pattern does not get as far as the rim. | zone!=edge
+No damage was done to the rim. | zone!=edge
+The rim was never hit. | zone!=edge
+Dies at the rim are good. | zone!=edge
+Rim unaffected, centre affected. | zone!=edge zone=centre
+Rim involvement: none. | zone!=edge
+Fails at the rim can be excluded. | zone!=edge
+The lower right quadrant is empty. | quadrant!=lower right
+You will look in vain for fails in the lower right. | quadrant!=lower right
+Is the rim hit? No, it is clean. |
+The pattern occurs at all angles. | clock=all round
 """
 CLAIM = re.compile(r"\w+!?=(?:\(.*?\)|all round|(?:upper|lower) \w+|[\w-]+)")
 

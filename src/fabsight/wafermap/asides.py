@@ -62,7 +62,9 @@ ANYWHERE = re.compile(
 # "a donut leaves ...", "center patterns point to ...": of a kind, not of this wafer.
 KIND = re.compile(
     rf"^{START}(?:(?:an?|any|some) {THING} (?:would|leaves|consists|requires|needs|means|implies|"
-    r"is (?:usually|often|typically|caused|when|where|a|an|characteri[sz]ed)|"
+    r"is (?:usually|often|typically|caused|when|where|an?(?! (?:\w+ )*(?:description|label|fit|"
+    r"match|candidate|choice|class|"
+    r"name|call|answer|option|possibility))|characteri[sz]ed)|"
     r"has (?:an?|no|its|to)|must|should|comes|differs|looks like|appears as|has to)\b"
     r"|\x01+s? (?:point|come|arise|stem|occur|result|indicate|mean|tend|have|follow|lie|look|need|"
     r"usually|often|typically|are (?:often|typical|usually|caused|known|due|common))\b)"
@@ -106,6 +108,9 @@ PARTS = re.compile(
     r"|\b(?:may|might|could) (?:at first )?(?:look|seem|appear|resemble)\b[^,;]*(?=,? but|,? yet)"
     r"|\bwhat (?:looks?|seems?|appears?)\b[^,;]*?(?= (?:is|turns)\b)"
     r"|\btempted\b.*?(?=,? but|,? yet|;|$)"
+    rf"|\b(?:although|though|while|even if) (?:an? )?{THING} (?:\w+ )?(?:possible|likely|"
+    r"plausible|conceivable|tempting|considered|comes to mind|close|similar)\b[^,;]*"
+    r"|^\W*(?:between|of|among) (?:the \w+ ){0,2}?(?:an? )?\x01+ and (?:an? )?\x01+,"
     rf"|\b(?:whereas|while|as|since|because|and|but|for) an? {THING} would\b[^,;]*"
     r"|\bwhether\b[^,;]*"
     r"|\b(?:hard|difficult|impossible) to (?:tell|distinguish|separate|discern)\b[^,;]*"

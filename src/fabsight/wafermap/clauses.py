@@ -65,7 +65,7 @@ FRONTED = re.compile(
     r"at|in|on|near|within|inside|from|around|along|towards|between|in contrast|contrary to|"
     r"rather than|instead of|as opposed|besides|beyond)\b"
 )
-HARDLY = re.compile(r"(?:the )?\x01+ (?:hardly|not|barely|never|scarcely)\b")
+HARDLY = re.compile(r"(?:the |an? )?\x01+ (?:hardly|not|barely|never|scarcely|no(?=[.,;]|$))\b")
 CONJUNCTION = re.compile(r", (?:and|so|or|then) ")
 DENIES = re.compile(r"(?:not|no|never|rather than|without|with no|instead of|nor)\b")
 

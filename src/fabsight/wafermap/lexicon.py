@@ -101,7 +101,8 @@ PLACES = [
         "mid[- ]?(?:zone|ring|band|annulus|range)",
         "middle (?:zone|ring|band|radius|annulus|belt)",
         "intermediate (?:radi(?:us|i)|zone|ring|band)",
-        "half[- ]?way (?:out|to the (?:edge|rim))|half (?:of )?(?:the|its) radius|half[- ]radius",
+        f"half[- ]?way (?:out|to the (?:edge|rim))|half (?:of )?(?:the|its) radius|half[- "
+        f"]radius{AREA}",
         "(?:half[- ]?way |midway )?between (?:the )?cent(?:er|re) and (?:the )?(?:edge|rim)",
     ),
     _quarter("upper right", "upper|top", "right", "north-?east", "ne"),
@@ -125,7 +126,8 @@ PLACES = [
         "(?: of the (?:wafer|map))?",
         "(?:very )?(?:middle|core|heart|hub) of the (?:wafer|map|disc|disk)",
         "(?:very middle|innermost (?:zone|dies|area|region)|wafer (?:middle|core))",
-        "(?<=the )(?:middle|core)(?= (?:is|are|remains|stays|looks|fails|itself|of it|suffers|"
+        "(?<=the )(?:middle|core)(?: part)?(?=[.,;:)]|$| (?:is|and|but|or|clean|clear|free|"
+        "alone|only|are|remains|stays|looks|fails|itself|of it|suffers|"
         "shows|has|was)\\b)",
     ),
 ]

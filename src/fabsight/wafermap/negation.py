@@ -77,7 +77,8 @@ WELL = "(?:(?:therefore|also|thus|safely|well|clearly|surely|certainly|easily|si
 # What is said of a subject: denied of places ("is clear"), of places and things ("is absent").
 PREDICATE = re.compile(
     r"(?:(?<=\x01)(?P<label> ?[:=] ?(?:no|none|absent|false|negative|excluded|ruled out|"
-    r"not \w+|n/a|nil|zero|0|clean|clear|unaffected|intact|free|fine|ok))(?! ?\w*\x01)|"
+    r"not \w+|n/a|nil|zero|0|clean|clear|unaffected|intact|free|fine|ok)| no(?=[.,;]|"
+    r"$))(?! ?\w*\x01)|"
     rf"\b(?:(?:{MODAL} {WELL}(?P<modal>{DENIER} )?{WELL}(?:be |have been )(?:considered )?|"
     rf"(?:has|have|had) (?P<perfect>{DENIER} )?been |{LINK} |"
     rf"(?:do|does|did) (?P<keeps>{DENIER} )(?:remain|stay|look|seem|appear|keep|get away|come out)"
@@ -165,7 +166,8 @@ ALONE = re.compile(
 NEAR = (
     r"(?:at|in|on|near|from|between|along|around|within|inside|across|over|towards?|throughout|"
     r"as far as|up to|anywhere|everywhere|both|either|the|its|all|of|next|close|to|also|only|"
-    r"notably|especially|particularly|including|namely|in particular|above all)"
+    r"sector|range|segment|close|next|notably|especially|particularly|including|namely|in "
+    r"particular|above all)"
 )
 PLACE_AFTER = re.compile(rf"^,?(?: {NEAR})*(?: \x01+(?:,|,? and|,? or)(?: {NEAR})*)* ?$")
 OBJECT_AFTER = re.compile(r"^ (?:of|from|by) (?:any |an? |the |all )*(?:\x01+(?:,| and| or) )*$")
@@ -183,7 +185,8 @@ HEADING = re.compile(
     r" ?: "
 )
 THAN = re.compile(
-    r"(?<!rather)(?<!other)(?<!else)(?<!more)(?<!less)(?<!fewer)(?<!not)(?<!now) than\b"
+    r"(?<!rather)(?<!other)(?<!else)(?<!more)(?<!less)(?<!fewer)(?<!not)(?<!now) than\b|"
+    r"(?<=\x01 more) than(?= (?:an? |the )?\x01)"
 )
 LESS = re.compile(r"\b(?:less|not so much)(?: of| like)?(?: an?| the)? (?=\x01)")
 FEWER = re.compile(r"\b(?:less|fewer|lower|weaker|smaller)\b")
@@ -191,10 +194,11 @@ COMPARISON = re.compile(
     r"\b(?:better(?! off)|rather|closer|nearer|sooner|likelier|more (?:likely|plausibl[ey]|"
     r"consistent|"
     r"accurately|aptly|appropriately|typical|probable|fittingly|precisely|correctly|reasonable|"
-    r"like|of an?)|more(?: an?)? (?=\x01))"
+    r"like|of(?: an?)?)|\x01 more|more(?: an?)? (?=\x01))"
 )
 AS = re.compile(r" as (?=(?:an? |the )?\x01)")
 PREFERS = re.compile(
-    r"\b(?:prefer|favou?r|choose|chose|pick)\w*\b[^,;]*?\x01 (?:over|to) (?=(?:an? |the )?\x01)"
+    r"\b(?:prefer|favou?r|choose|chose|choice|pick|select)\w*\b[^,;]*?\x01 (?:over|to) "
+    r"(?=(?:an? |the )?\x01)"
 )
 EITHER = re.compile(r"\beither\b.* or ")

@@ -49,9 +49,14 @@ HOUR = "(?:" + "|".join(HOURS) + ")"
 CLOCK = r"o'? ?clock"
 # "it is Center": a capital within a sentence makes a class of a word that names a place too.
 CLASS = re.compile(
-    r"(\b(?!(?:the|in|at|near|around|of|from|to|its|on|towards|and|zone|"
-    r"location)\b)[a-z][a-z']*[,:]? +"
-    r"[('\[]*)(Center|Centre|Random|Local|Loc)\b(?![-\w]| ?(?:of|zone|area|region|band|quadrant)\b)"
+    r"((?:\b(?!(?:the|in|at|near|around|from|to|its|on|towards|and|zone|location)\b)[a-z][a-z']*|"
+    r"\b(?:Unlike|Neither|Not|Of|Than|While|Whereas|Although|Since|As|No|Only|Either|Both|But|"
+    r"With))"
+    r"[,:]? +[('\[]*)"
+    r"(Center|Centre|Random|Local|Loc)\b(?![-\w]| ?(?:of|zone|area|region|band|quadrant)\b)"
+)
+RANDOM = re.compile(
+    r"(?<=[a-z] )Random\b(?![-\w])|\bRandom(?= (?:is|was|can|fits|does|seems|would)\b)"
 )
 HALF = re.compile(rf"\bhalf past ({HOUR}|\d{{1,2}})\b")
 SPOKEN = re.compile(  # one hour, or two with words between them
@@ -94,7 +99,7 @@ def plain(text: str) -> str:
     >>> plain("It can't lie from two to four o\u2019clock; that is ceratinly wrong")
     "it can not lie from 2 to 4 o'clock; that is certainly wrong"
     """
-    text = CLASS.sub(r"\1\2-type", text.translate(SIGNS))
+    text = RANDOM.sub("Random-type", CLASS.sub(r"\1\2-type", text.translate(SIGNS)))
     text = CONTRACTED.sub(_uncontracted, text.lower())
     text = WORD.sub(lambda match: spelt(match[0]), text)
     if "clock" in text:

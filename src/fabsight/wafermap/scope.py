@@ -44,8 +44,11 @@ from fabsight.wafermap.negation import (
 )
 
 PLACES = ("zone", "quadrant", "clock")
+MORE = re.compile(r"\bmore than\b")
 NEAR = 2  # letters between two denials that cancel
-COMMA = re.compile(",")
+COMMA = re.compile(  # or what begins a clause without one: "instead of a ring we have an arc"
+    r"[,:]|(?<=\x01) (?=(?:we|i|it|this|there|one) (?:have|has|see|sees|is|are|find|get|shows?)\b)"
+)
 LISTED = re.compile(  # what follows a comma within a list: "ring, arc or line", ", nor the rim"
     r" (?:or|nor) (?:(?:the|an?|any|in|at|from|on|of) )*\x01|"
     r" and (?:(?:the|an?|any|in|at|from|on|of) )*\x01+(?: \w+)?\W*$|"
@@ -158,6 +161,8 @@ def denial(clause: Clause, mention: Mention) -> bool | None:
     """Whether a clause denies what it mentions; None where that is unclear."""
     at = mention.start - clause.start
     compared = _compared(clause.text, at)
+    if compared == "denied" and mention.slot in PLACES and MORE.search(clause.text):
+        compared = "unclear"  # "the centre fails more than the rim"
     if compared != "not compared":
         return None if compared == "unclear" else compared == "denied"
     forward = _forward(clause, at, mention)

@@ -61,7 +61,8 @@ SOUND = "(?:clean|defect-free|healthy|normal|unremarkable|flawless|fine|pattern-
 SPOT = "(?:cluster|spot|patch|blob|blemish|hot ?spot|clump|group|concentration)"
 # Where "no pattern" or "is clean" speaks of a part of the wafer, not of the whole.
 PART = (
-    "(?: \x01| (?:\\w+ )?(?:at|in|on|near|from|between|along|towards?|around|of|except|apart|"
+    "(?: \x01| (?:\\w+ )?(?:at|in|on|near|close|next|from|between|along|towards?|around|of|"
+    "except|apart|"
     "outside|everywhere|other|beyond|inside|within|for|but)\\b"
     "(?! (?:this|the) (?:map|wafer|image|data)\\b(?!'s| edge| cent| rim| per)))"
 )
@@ -133,7 +134,7 @@ TYPES = [
         rf"edge[- ]?ring{KIND}?s?",
         rf"(?:rim|perimeter|circumferential|peripheral)[- ]ring{KIND}?",
         rf"ring(?:-shaped|-like)? {RIM}[- ]{NOUN}",
-        rf"rings? (?:{NOUN} )?(?:of (?:\w+ ){1, 3})?(?:along|at|around|on|near|round|hugging|"
+        rf"rings? (?:{NOUN} )?(?:of (?:\w+ ){{1,3}})?(?:along|at|around|on|near|round|hugging|"
         r"following) the "
         rf"(?:whole |entire |very |outer |outermost )?{RIM}",
     ),
@@ -150,8 +151,8 @@ TYPES = [
         "pattern",
         "near-full",
         rf"near(?:ly)?[- ]?full(?: wafer)?(?: of (?:fails|failures|failing dies))?{KIND}?",
-        rf"{WHOLLY}(?: a)? (?:full|fully|completely?|entirely|totally|wholly)[- ]?{LOSS}? ?"
-        r"(?:wafer|map)(?: of (?:fails|failures|failing dies))?",
+        rf"{WHOLLY}(?: a)? (?:full|fully|complete(?:ly)?|entirely|totally|wholly)[- ]?{LOSS}? ?"
+        r"(?:wafer|map)(?: of (?:fails|failures|failing dies)| failure| loss)?",
         rf"{WHOLLY} (?:all|every|the (?:entire|whole)|full)(?: of)?(?: the)? (?:wafer|dies?) "
         rf"(?:is |are )?{LOSS}",
         r"(?:whole|full)[- ]wafer (?:failure|loss|signature|pattern)",
@@ -175,10 +176,10 @@ TYPES = [
     term(
         "pattern",
         "center",
-        rf"cent(?:er|re)[- ](?:{SPOT}[- ]?)?{NOUN}",
         rf"cent(?:er|re){KIND}",
-        r"central (?:\w+ )?(?:pattern|signature|class|type)",
-        r"cent(?:er|re)[- ](?:blob|spot|hot ?spot)",
+        rf"cent(?:er|re)[- ](?:{SPOT}[- ]?)?{NOUN}",
+        r"central (?:\w+ )?(?:pattern|signature|class|type|failure|defect)",
+        rf"cent(?:er|re)(?:-like(?: {NOUN})?|[- ]{SPOT})",
         r"cent(?:er|re) \((?:type|class|pattern)\)",
         rf"bull'?s?[- ]?eyes?{KIND}?",
     ),
@@ -288,7 +289,8 @@ SHAPES = [
     term(
         "morphology",
         "ring",
-        "rings?(?:[- ]shaped?|[- ]like)?",
+        "(?<!the inner )(?<!the outer )(?<!the middle )(?<!outermost )(?<!mid )(?<!mid-radius )"
+        "(?<!the intermediate )rings?(?:[- ]?shaped?|[- ]?like)?",
         "circular(?: band)?",
         "circle",
         "(?<!inner )(?<!outer )(?<!middle )(?<!edge )annul(?:us|ar|i)(?:[- ]shaped?|[- ]like)?",
@@ -300,6 +302,8 @@ SHAPES = [
         "arc",
         "arcs?(?:[- ]shaped?|[- ]like)?",
         "arcuate",
+        "arched",
+        "curved(?=[.,;]|$| (?:rather|and|in shape))",
         "crescents?(?:[- ]shaped?|[- ]like)?",
         r"semi-?circ\w+",
         "(?:sickle|bow|half[- ]moon|horseshoe)(?:[- ]shaped?|[- ]like)?",
@@ -326,6 +330,8 @@ SHAPES = [
         "strip(?:e|es|ing|ed|y)(?:[- ](?:like|texture|pattern))?(?: texture)?",
         "band(?:ed|ing)(?: texture)?",
         "striated",
+        "(?:series|set|row) of bands",
+        "bands(?=[.,;]|$)",
         "(?:lined|zebra-like|barcode-like)",
         "striations?",
         "parallel (?:bands|lines|streaks)",
@@ -338,7 +344,7 @@ SHAPES = [
         "(?:salt|pepper|dust|spray|shotgun)[- ]like",
         "(?:sparse|loose)(?:ly)?(?: spread)?",
         "isolated points",
-        "scatter(?: of (?:single |isolated |failing )?(?:dies|fails|points))?",
+        "scatter(?:ing)?(?: of (?:single |isolated |failing )?(?:dies|fails|points))?",
         "dispersed",
         "diffuse(?:ly)?",
         "sprinkled",
@@ -358,6 +364,9 @@ SHAPES = [
         "patch(?:[- ]like)?",
         "clump(?:y|ed)?(?:[- ]like)?",
         "island",
+        "roundish",
+        "cluster-like",
+        "patchy",
         "compact(?=[.,;]|$| and)",
         "lump",
         "blotch(?:y)?",
