@@ -109,7 +109,7 @@ def test_empty_rows_around_the_dies_change_nothing():
 
 @pytest.mark.parametrize("name", PATTERNS)
 def test_clear_maps_of_each_pattern_are_named(name):
-    wafers = [draw_pattern(np.random.default_rng([9, k]), (name,)) for k in range(40)]
+    wafers = [draw_pattern(np.random.default_rng([9, k]), (name,)) for k in range(120)]
     clear = [
         d
         for d in wafers

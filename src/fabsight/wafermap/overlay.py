@@ -39,7 +39,7 @@ def draw(question: Question[WaferSettings], said: Answer) -> Picture:
 def place_of(claim: Claim, grid: Grid) -> Bool[np.ndarray, "rows columns"]:
     """The dies that a claim is about; none where it is about the whole wafer.
 
-    >>> place_of(Claim("zone", "centre"), np.ones((5, 5), np.uint8)).sum()
+    >>> int(place_of(Claim("zone", "centre"), np.ones((5, 5), np.uint8)).sum())
     1
     """
     at = disk(*grid.shape)

@@ -59,7 +59,7 @@ WAYS: tuple[tuple[str, str], ...] = (
     ("bend", rf"(?:bends?|turns?|curves?) by {VALUE}{DEG}"),
     ("angle", rf"{ITS}(?:angle|orientation|inclination){IS}{VALUE}{DEG}"),
     ("angle", rf"(?:runs|lies|oriented|inclined) at {VALUE}{DEG}"),
-    ("probability", rf"probability of (?P<type>{'|'.join(PATTERNS)}){IS}{VALUE}"),
+    ("probability", rf"probability of (?P<type>{'|'.join(PATTERNS)})(?:-type)?{IS}{VALUE}"),
 )
 FORMS = [(slot, re.compile(rf"(?<![\w.])(?:{words})(?!\w|\.\d)")) for slot, words in WAYS]
 WORDS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8}
