@@ -73,7 +73,7 @@ def _unlabelled(data: Path, first: int) -> Iterator[Any]:
 
 
 def _tensor(flat: np.ndarray, rng: np.random.Generator) -> Any:
-    turned = np.stack([seen(one, rng, False) for one in flat]).astype(np.float32) / 255
+    turned = np.stack([seen(one, rng) for one in flat]).astype(np.float32) / 255
     return torch.from_numpy(turned).contiguous(memory_format=torch.channels_last)
 
 

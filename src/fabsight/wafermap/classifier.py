@@ -1,10 +1,11 @@
 """The embedded classifier: which patterns a wafer map shows, with calibrated probabilities.
 
-    grid --planes--> views, turned --network--> logits --constants--> Scores --decide--> names
+    grid --planes--> (3, 52, 52) --networks--> logits --constants--> Scores --decide--> names
 
-A small network (`classifier_network`) looks at the map four ways round; its logits are averaged,
-tempered and weighted by constants that `classifier_tuning` fitted on maps it never saw. It sees
-nothing but the dies; what `facts` measures is the independent check of what it says.
+Two small networks of one kind (`classifier_network`): one names the one class of a map, one tells
+which patterns are there together. Logits are tempered and weighted by constants that
+`classifier_tuning` fitted on maps neither ever saw. They see nothing but the dies; what `facts`
+measures is the independent check of what they say.
 """
 
 import json
@@ -28,7 +29,8 @@ MEMBERS = PATTERNS[:8]  # those that may be there together
 ALONE = ("near-full", "random")  # cover the wafer: nothing else is told beside them
 NONE = "none"
 BATCH = 256
-NETWORK, FITTED = "wafermap_classifier.onnx", "wafermap_classifier.json"
+NETWORKS = ("wafermap_classifier.onnx", "wafermap_members.onnx")  # one class, several patterns
+FITTED = "wafermap_classifier.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,20 +136,24 @@ def _together(scores: Scores, fitted: Constants) -> tuple[tuple[str, ...], float
 
 
 def logits(
-    flat: UInt8[np.ndarray, "n 3 52 52"], network: Any = None
+    flat: UInt8[np.ndarray, "n 3 52 52"], networks: Sequence[Any] | None = None
 ) -> Float64[np.ndarray, "n 17"]:
-    """Mean logits, 9 classes and 8 members, of planes; by the shipped network if none is given."""
-    seen = turns(flat)
-    asked = {"planes": seen.reshape(-1, *flat.shape[1:])}
-    given = (network or _shipped()).run(["logits"], asked)[0]
-    return np.asarray(given.reshape(*seen.shape[:2], -1).mean(0), np.float64)
+    """Logits of 9 classes and 8 members, of planes; by the shipped networks if none are given.
+
+    Classes are the mean over two ways round. Members are of the map as it is: a third of
+    MixedWM38's mixtures can only be told apart by where its authors put each pattern.
+    """
+    of_classes, of_members = networks or _shipped()
+    count, seen = len(flat), turns(flat)
+    given = of_classes.run(["logits"], {"planes": seen.reshape(-1, *flat.shape[1:])})[0]
+    classes = given[:, : len(PATTERNS)].reshape(len(seen), count, -1).mean(0)
+    members = of_members.run(["logits"], {"planes": flat})[0][:, len(PATTERNS) :]
+    return np.concatenate([classes, members], 1).astype(np.float64)
 
 
-def turns(flat: UInt8[np.ndarray, "n 3 52 52"]) -> UInt8[np.ndarray, "4 n 3 52 52"]:
-    """The maps as they are, turned by half, and mirrored and turned by a quarter either way."""
-    mirrored = flat[..., ::-1]
-    quarters = [np.rot90(mirrored, k, (2, 3)) for k in (1, 3)]
-    return np.stack([flat, np.rot90(flat, 2, (2, 3)), *quarters])
+def turns(flat: UInt8[np.ndarray, "n 3 52 52"]) -> UInt8[np.ndarray, "2 n 3 52 52"]:
+    """The maps as they are, and mirrored and turned by a quarter."""
+    return np.stack([flat, np.rot90(flat[..., ::-1], 1, (2, 3))])
 
 
 def scored(raw: Float64[np.ndarray, "n 17"], fitted: Constants) -> list[Scores]:
@@ -177,19 +183,22 @@ def constants() -> Constants:
 
 
 @cache
-def _shipped() -> Any:
-    with as_file(files("fabsight") / "weights" / NETWORK) as path:
-        return open_network(path)
+def _shipped() -> list[Any]:
+    with as_file(files("fabsight") / "weights") as folder:
+        return open_networks(folder)
 
 
-def open_network(path: Path) -> Any:
-    """The onnxruntime session of a network's file."""
+def open_networks(folder: Path) -> list[Any]:
+    """The onnxruntime sessions of the two networks in a folder."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # parallel work is one map per process
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(
-        path.read_bytes(), options, providers=["CPUExecutionProvider"]
-    )
+    return [
+        onnxruntime.InferenceSession(
+            (folder / name).read_bytes(), options, providers=["CPUExecutionProvider"]
+        )
+        for name in NETWORKS
+    ]

@@ -18,7 +18,7 @@ from jaxtyping import Float32, Int64, UInt8
 
 from fabsight.methods.supervised import Recipe, fit
 from fabsight.wafermap.claims import PATTERNS
-from fabsight.wafermap.classifier import NETWORK
+from fabsight.wafermap.classifier import NETWORKS
 from fabsight.wafermap.classifier_maps import (
     MIXED,
     NO_CLASS,
@@ -32,12 +32,12 @@ from fabsight.wafermap.classifier_maps import (
 )
 from fabsight.wafermap.classifier_network import export, network
 
-OF_SINGLES, OF_MIXED, OF_MADE, OF_GENERATED = 64, 64, 16, 32  # samples of a batch
+BATCH = (64, 64, 16, 32)  # of WM-811K, of MixedWM38, made of two or three maps, generated
 GENERATED = 16_000
 EVENNESS = 0.5  # classes are drawn in proportion to their count to this power
-SMOOTHING = 0.04
+SMOOTHING, MEMBER_SMOOTHING = 0.04, 0.02
 BEHIND = 0.25  # share of maps behind which a clean map is laid: its stray fails change no label
-UPRIGHT = 0.6  # share of MixedWM38 maps left as they are: its authors always used the same places
+UPRIGHT = 0.7  # share of MixedWM38 maps left as they are: its authors always used the same places
 TIDY = 0.2  # share of mixtures without their stray fails, which those of MixedWM38 all have
 ROTATED, ZOOM = 0.5, 0.05  # share of maps turned by any angle, and how much they grow or shrink
 NOT_MIXED = ("near-full", "random", "none")
@@ -55,6 +55,7 @@ class Stream:
         shares: How often each class is drawn.
         partners: By size: indices into `singles` of maps that mixtures are made of.
         clean: By size: indices into `singles` of maps without a pattern.
+        of: How many maps of a batch are singles, mixed, made and drawn.
     """
 
     seed: int
@@ -65,9 +66,12 @@ class Stream:
     shares: np.ndarray
     partners: Mapping[int, Int64[np.ndarray, " _"]]
     clean: Mapping[int, Int64[np.ndarray, " _"]]
+    of: tuple[int, int, int, int] = BATCH
 
 
-def stream(seed: int, one: Maps, several: Maps, drawn: Maps) -> Stream:
+def stream(
+    seed: int, one: Maps, several: Maps, drawn: Maps, of: tuple[int, int, int, int] = BATCH
+) -> Stream:
     """The endless stream of batches of these maps."""
     by_class = [np.flatnonzero(one.label == k) for k in range(len(PATTERNS))]
     shares = np.array([len(found) ** EVENNESS for found in by_class])
@@ -84,6 +88,7 @@ def stream(seed: int, one: Maps, several: Maps, drawn: Maps) -> Stream:
         shares=shares / shares.sum(),
         partners={size: found for size, found in partners.items() if len(found) >= FEWEST},
         clean={size: np.flatnonzero((one.size == size) & none) for size in sizes},
+        of=of,
     )
 
 
@@ -92,32 +97,30 @@ def batch(
 ) -> tuple[Float32[np.ndarray, "n 3 52 52"], Int64[np.ndarray, " n"], Float32[np.ndarray, "n 8"]]:
     """Planes from 0 to 1, labels and members of batch `number`."""
     rng = np.random.default_rng([source.seed, number])
-    classes = rng.choice(len(PATTERNS), OF_SINGLES, p=source.shares)
+    of_singles, of_mixed, of_made, of_drawn = source.of
+    classes = rng.choice(len(PATTERNS), of_singles, p=source.shares)
     chosen = np.array([rng.choice(source.by_class[k]) for k in classes])
-    mixed = source.mixed.take(rng.integers(len(source.mixed.label), size=OF_MIXED))
-    drawn = source.drawn.take(rng.integers(len(source.drawn.label), size=OF_GENERATED))
-    made, made_members = _made(source, rng)
-    ones = np.stack([_before_clean(source, int(k), rng) for k in chosen])
+    mixed = source.mixed.take(rng.integers(len(source.mixed.label), size=of_mixed))
+    drawn = source.drawn.take(rng.integers(len(source.drawn.label), size=of_drawn))
+    made, made_members = _made(source, of_made, rng)
+    turned = [seen(_before_clean(source, int(k), rng), rng) for k in chosen]
+    turned += [_as_published(_tidy(one, rng), rng) for one in mixed.planes]
+    turned += [seen(_tidy(one, rng), rng) for one in made]
+    turned += [seen(one, rng) for one in drawn.planes]
+    label = [source.singles.label[chosen], mixed.label, np.full(of_made, NO_CLASS), drawn.label]
     members = [source.singles.members[chosen], mixed.members, made_members, drawn.members]
-    label = [source.singles.label[chosen], mixed.label, np.full(OF_MADE, NO_CLASS), drawn.label]
-    mixtures = [_tidy(one) if rng.random() < TIDY else one for one in (*mixed.planes, *made)]
-    found = np.concatenate([ones, mixtures, drawn.planes])
-    upright = np.zeros(len(found), bool)
-    upright[OF_SINGLES : OF_SINGLES + OF_MIXED] = rng.random(OF_MIXED) < UPRIGHT
-    pairs = zip(found, upright, strict=True)
-    turned = np.stack([seen(one, rng, bool(keep)) for one, keep in pairs])
-    scaled = turned.astype(np.float32) / 255
+    scaled = np.stack(turned).astype(np.float32) / 255
     return scaled, np.concatenate(label), np.concatenate(members)
 
 
 def _made(
-    source: Stream, rng: np.random.Generator
+    source: Stream, count: int, rng: np.random.Generator
 ) -> tuple[UInt8[np.ndarray, "n 3 52 52"], Float32[np.ndarray, "n 8"]]:
     """Mixtures of two or three maps of one size: a die fails where it fails in any."""
     sizes = list(source.partners)
     weights = np.array([len(source.partners[size]) for size in sizes], float)
     found, members = [], []
-    for _ in range(OF_MADE):
+    for _ in range(count):
         of = source.partners[sizes[rng.choice(len(sizes), p=weights / weights.sum())]]
         parts = rng.choice(of, 2 if rng.random() < 0.7 else 3, replace=False)
         found.append(source.singles.planes[parts].max(0))
@@ -135,17 +138,29 @@ def _before_clean(
     return np.asarray(np.maximum(found, source.singles.planes[rng.choice(clean)]))
 
 
-def _tidy(one: UInt8[np.ndarray, "3 52 52"]) -> UInt8[np.ndarray, "3 52 52"]:
-    """Planes without fails that have no company."""
+def _tidy(
+    one: UInt8[np.ndarray, "3 52 52"], rng: np.random.Generator
+) -> UInt8[np.ndarray, "3 52 52"]:
+    """Planes of a mixture, now and then without the fails that have no company."""
+    if rng.random() >= TIDY:
+        return one
     return np.stack([np.where(one[2] > 0, one[0], 0), one[1], one[2]]).astype(np.uint8)
 
 
-def seen(
-    one: UInt8[np.ndarray, "3 52 52"], rng: np.random.Generator, upright: bool
+def _as_published(
+    one: UInt8[np.ndarray, "3 52 52"], rng: np.random.Generator
 ) -> UInt8[np.ndarray, "3 52 52"]:
-    """Planes turned and mirrored at random, as no pattern knows which way is up; or as they are."""
-    if upright:
+    """Planes of MixedWM38: as they are, or by quarters; its dies fill the cells but for a hair."""
+    if rng.random() < UPRIGHT:
         return one
+    turned = np.rot90(one, int(rng.integers(4)), (1, 2))
+    return turned[:, :, ::-1] if rng.random() < 0.5 else turned
+
+
+def seen(
+    one: UInt8[np.ndarray, "3 52 52"], rng: np.random.Generator
+) -> UInt8[np.ndarray, "3 52 52"]:
+    """Planes turned and mirrored at random: no pattern knows which way is up."""
     turned = np.rot90(one, int(rng.integers(4)), (1, 2))
     mirrored, degrees = rng.random() < 0.5, rng.uniform(-45, 45)
     turned = turned[:, :, ::-1] if mirrored else turned
@@ -180,17 +195,22 @@ def batches(source: Stream, first: int = 0) -> Iterator[Any]:
 
 
 def loss(prediction: Any, of: tuple[Any, ...]) -> Any:
-    """Cross-entropy of the class where there is one, binary cross-entropy of members known."""
+    """Cross-entropy of the class where there is one, and twice that of the members."""
     from torch.nn import functional
 
-    _, label, members = of
     exclusive = functional.cross_entropy(
-        prediction[:, :9], label, ignore_index=NO_CLASS, label_smoothing=SMOOTHING
+        prediction[:, :9], of[1], ignore_index=NO_CLASS, label_smoothing=SMOOTHING
     )
-    known = (members >= 0).float()
-    target = members.clamp(min=0) * (1 - SMOOTHING) + SMOOTHING / 2
-    together = functional.binary_cross_entropy_with_logits(prediction[:, 9:], target, known)
-    return exclusive + 2 * together
+    return exclusive + 2 * members_loss(prediction, of)
+
+
+def members_loss(prediction: Any, of: tuple[Any, ...]) -> Any:
+    """Binary cross-entropy of the members that are known."""
+    from torch.nn import functional
+
+    known = (of[2] >= 0).float()
+    target = of[2].clamp(min=0) * (1 - MEMBER_SMOOTHING) + MEMBER_SMOOTHING / 2
+    return functional.binary_cross_entropy_with_logits(prediction[:, 9:], target, known)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -204,6 +224,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=9000)
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--of", default=",".join(map(str, BATCH)), help="maps of a batch by source")
+    parser.add_argument(
+        "--members", action="store_true", help="learn which are there together only"
+    )
     parser.add_argument("--split", choices=SPLITS, default="random", help="what is never seen")
     parser.add_argument("--generated", type=int, default=GENERATED, help="maps drawn")
     args = parser.parse_args(argv)
@@ -212,14 +236,17 @@ def main(argv: list[str] | None = None) -> None:
     one = to_learn(singles(args.data / SINGLES), args.split)
     several = to_learn(mixtures(args.data / MIXED), args.split)
     drawn = to_learn(generated(args.seed, args.generated, several=True), args.split)
-    source = stream(args.seed, one, several, drawn)
+    of = tuple(map(int, args.of.split(",")))
+    source = stream(args.seed, one, several, drawn, (of[0], of[1], of[2], of[3]))
     recipe = Recipe(steps=args.steps, rate=args.rate, decay=5e-4, average=0.999)
     net = network()
     if args.init:
         net.load_state_dict(torch.load(args.init, weights_only=True)["average"])
     net = net.to(memory_format=torch.channels_last)
-    trained = fit(net, partial(batches, source), loss, recipe, args.out)
-    export(trained, args.out / NETWORK)
+    trained = fit(
+        net, partial(batches, source), members_loss if args.members else loss, recipe, args.out
+    )
+    export(trained, args.out / NETWORKS[args.members])
 
 
 if __name__ == "__main__":

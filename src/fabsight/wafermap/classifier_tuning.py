@@ -1,6 +1,6 @@
 """Fits the classifier's constants on maps kept aside from training, and writes its files.
 
-    python -m fabsight.wafermap.classifier_tuning --data DIR --run RUN --out DIR
+    python -m fabsight.wafermap.classifier_tuning --data DIR --runs RUN,RUN --out DIR
 
 Few constants, so that they cannot follow the noise of rare classes: one temperature and one weight
 of the prior for the classes, one temperature and eight thresholds for the members, one threshold
@@ -23,11 +23,11 @@ from fabsight.wafermap.claims import PATTERNS
 from fabsight.wafermap.classifier import (
     BATCH,
     FITTED,
-    NETWORK,
+    NETWORKS,
     Constants,
     Scores,
     logits,
-    open_network,
+    open_networks,
     scored,
 )
 from fabsight.wafermap.classifier_maps import (
@@ -49,7 +49,7 @@ TEMPERATURES = np.geomspace(0.3, 2.5, 30)
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """Maps with what the network makes of them.
+    """Maps with what the networks make of them.
 
     Attributes:
         maps: With labels.
@@ -61,10 +61,10 @@ class Given:
 
 
 def run(maps: Maps, folder: Path | None = None) -> Given:
-    """The logits of maps by the network in a folder, else by the one shipped."""
-    network = open_network(folder / NETWORK) if folder else None
+    """The logits of maps by the networks in a folder, else by those shipped."""
+    networks = open_networks(folder) if folder else None
     parts = [
-        logits(maps.planes[first : first + BATCH], network)
+        logits(maps.planes[first : first + BATCH], networks)
         for first in range(0, len(maps.planes), BATCH)
     ]
     return Given(maps, np.concatenate(parts))
@@ -176,14 +176,15 @@ def _mixture_line(maps: Maps, scores: list[Scores], fitted: Constants) -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Fit, print what the tuning part says, and write network and constants to a folder."""
+    """Fit, print what the tuning part says, and write networks and constants to a folder."""
     parser = argparse.ArgumentParser(description="fit the wafer-map classifier's constants")
     parser.add_argument("--data", type=Path, required=True, help="folder of the two .npz bundles")
-    parser.add_argument("--run", type=Path, required=True, help="folder of a training")
+    parser.add_argument("--runs", required=True, help="folders of both trainings, by comma")
     parser.add_argument("--out", type=Path, required=True, help="where the files go")
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(args.run / NETWORK, args.out / NETWORK)
+    for folder, name in zip(args.runs.split(","), NETWORKS, strict=True):
+        shutil.copyfile(Path(folder) / name, args.out / name)
     maps = (
         kept_aside(singles(args.data / SINGLES)),
         kept_aside(mixtures(args.data / MIXED)),
